@@ -1,0 +1,40 @@
+"""The door: static files, Django's pages, live sockets."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+pages = get_asgi_application()
+
+from django.conf import settings  # noqa: E402  needs the apps that the line above loads
+
+from project.static import static_application  # noqa: E402
+from realtime.routing import sockets  # noqa: E402
+
+Scope = dict[str, Any]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+static = static_application()
+
+
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send static files their own way."""
+    app = static if scope["path"].startswith(settings.STATIC_URL) else pages
+    await app(scope, receive, send)
+
+
+by_protocol = ProtocolTypeRouter({"http": http, "websocket": sockets})
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI application.
+
+    Daphne takes a client's word for the root path (header `Daphne-Root-Path`), and it would end up in
+    every link and redirect. We live at the root.
+    """
+    await by_protocol({**scope, "root_path": ""}, receive, send)

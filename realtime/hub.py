@@ -1,0 +1,138 @@
+"""All open pages of this process, with one subscription per topic however many pages share it."""
+
+import asyncio
+import logging
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+
+from channels.layers import get_channel_layer
+
+from realtime.fragments import Fragment
+from realtime.pages import Page
+from realtime.sweep import Sweep
+from shop.shoppers import Shopper
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.5
+"""Seconds that Redis may take for one call; a frozen server would queue them up behind a lock."""
+MOST_PAGES = 10
+"""Open pages of one shopper."""
+RETRY = 1.0
+"""Seconds until the next try after Redis failed."""
+
+_hub: "Hub | None" = None
+
+
+def running_hub() -> "Hub | None":
+    """This process's hub, from any thread; None while no page was ever open."""
+    return _hub if _hub and not _hub.loop.is_closed() else None
+
+
+def hub() -> "Hub":
+    """The hub of the running event loop, started by the first page that opens."""
+    global _hub
+    if _hub is None or _hub.loop is not asyncio.get_running_loop():
+        _hub = Hub()
+    return _hub
+
+
+class Hub:
+    """Lives in one event loop; only `loop` is for other threads."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.pages: set[Page] = set()
+        self.newcomers: set[Page] = set()
+        self.somebody_came = asyncio.Event()
+        self._open: Counter[Shopper] = Counter()
+        self._by_topic: defaultdict[str, set[Page]] = defaultdict(set)
+        self._subscribed: set[str] = set()
+        self._topics_moved = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._layer = get_channel_layer()
+        self._channel = f"shopbell.hub.{uuid.uuid4().hex}"
+        keeper = Sweep(self)
+        jobs = [self._listen, self._follow_topics, keeper.greet, keeper.patrol]
+        self._tasks = [asyncio.create_task(_forever(job)) for job in jobs]
+
+    def join(self, page: Page) -> bool:
+        """Show the page its topics from now on; it waits for its first sweep, some 50 ms away.
+
+        False if its shopper has enough pages open already.
+        """
+        if self._open[page.visit.shopper] >= MOST_PAGES:
+            return False
+        self._open[page.visit.shopper] += 1
+        self.pages.add(page)
+        self.newcomers.add(page)
+        for topic in page.topics:
+            if topic not in self._by_topic:
+                self._settled.clear()
+                self._topics_moved.set()
+            self._by_topic[topic].add(page)
+        self.somebody_came.set()
+        return True
+
+    def leave(self, page: Page) -> None:
+        if page in self.pages:
+            self._open[page.visit.shopper] -= 1
+            if not self._open[page.visit.shopper]:
+                del self._open[page.visit.shopper]
+        self.pages.discard(page)
+        self.newcomers.discard(page)
+        for topic in page.topics:
+            self._by_topic[topic].discard(page)
+            if not self._by_topic[topic]:
+                del self._by_topic[topic]
+                self._topics_moved.set()
+
+    def relay(self, fragments: Iterable[Fragment]) -> None:
+        """Offer fragments to the pages that show their topics."""
+        for fragment in fragments:
+            for page in self._by_topic.get(fragment.topic, ()):
+                page.offer(fragment)
+
+    async def settled(self) -> None:
+        """Wait until Redis will tell us of every topic that we show, but not for long."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._settled.wait()
+        except TimeoutError:
+            pass  # the sweep makes up for what we do not hear
+
+    # --- the channel layer: hurry-ups from other processes, nothing more --------------------------
+
+    async def _listen(self) -> None:
+        message = await self._layer.receive(self._channel)
+        if message["type"] == "fragment":
+            self.relay([Fragment.from_message(message)])
+
+    async def _follow_topics(self) -> None:
+        """Subscribe to the topics that our pages show, and to no others."""
+        await self._topics_moved.wait()
+        self._topics_moved.clear()
+        wanted = set(self._by_topic)
+        try:
+            for topic in wanted - self._subscribed:
+                await asyncio.wait_for(self._layer.group_add(topic, self._channel), PATIENCE)
+                self._subscribed.add(topic)
+            for topic in self._subscribed - wanted:
+                await asyncio.wait_for(self._layer.group_discard(topic, self._channel), PATIENCE)
+                self._subscribed.discard(topic)
+        except Exception:
+            self._topics_moved.set()
+            raise
+        if not self._topics_moved.is_set():
+            self._settled.set()
+
+
+async def _forever(step: Callable[[], Awaitable[None]]) -> None:
+    """Repeat one of the hub's jobs whatever happens: it is all that stands between a page and staleness."""
+    while True:
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001
+            log.warning("%s failed, again in %s s: %r", step.__qualname__, RETRY, error)
+            await asyncio.sleep(RETRY)

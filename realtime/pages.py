@@ -1,0 +1,103 @@
+"""An open page, as its process knows it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from realtime.fragments import Fragment
+from shop.visits import Visit
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Close = Callable[[int], Awaitable[None]]
+
+OVERLAP = 15
+"""Seconds by which we read behind, for changes whose transaction was still open when we last looked:
+more than the longest that the database allows (DATABASE_SESSION_OPTIONS in .env.example)."""
+
+
+class Page:
+    """The topics it shows, the versions it has, and the mail that it still has to be sent.
+
+    It takes mail only until its first sweep has confirmed who is behind it. The mailbox keeps one
+    fragment per key, the newest: a page that reads slowly costs no more than what it shows.
+    """
+
+    __slots__ = (
+        "_mail",
+        "_send",
+        "_versions",
+        "_word",
+        "_writer",
+        "caught_up",
+        "close",
+        "rendered_at",
+        "topics",
+        "visit",
+    )
+
+    def __init__(
+        self, send: Send, close: Close, visit: Visit, topics: frozenset[str], rendered_at: float
+    ) -> None:
+        self._send = send
+        self.close = close
+        self.visit = visit
+        self.topics = topics
+        self.rendered_at = rendered_at
+        self.caught_up = False
+        self._versions: dict[str, int] = {}
+        self._mail: dict[str, Fragment] = {}
+        self._word = ""
+        self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def floor(self) -> float:
+        """What changed earlier than this was in the page when it was rendered."""
+        return self.rendered_at - OVERLAP
+
+    def wants(self, key: str, version: int, changed_at: float) -> bool:
+        """Whether this state is newer than what the page shows or is about to be sent."""
+        if waiting := self._mail.get(key):
+            return version > waiting.version
+        if key in self._versions:
+            return version > self._versions[key]
+        return changed_at >= self.floor
+
+    def offer(self, fragment: Fragment) -> None:
+        """Send it if it is news; what is old or known already is dropped here and nowhere else."""
+        if self.wants(fragment.key, fragment.version, fragment.changed_at):
+            self._mail[fragment.key] = fragment
+            self._deliver()
+
+    def confirm(self, word: str = "") -> None:
+        """A sweep found it in order: mail goes out from now on, and after it the word, if there is one."""
+        self.caught_up = True
+        self._word = word or self._word
+        self._deliver()
+
+    def shut(self) -> None:
+        """Nothing goes out any more."""
+        self.caught_up = False
+        self._mail.clear()
+        self._word = ""
+
+    def _deliver(self) -> None:
+        if self.caught_up and (self._mail or self._word) and self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        try:
+            while text := self._next():
+                await self._send({"type": "websocket.send", "text": text})
+        except Exception:  # noqa: BLE001  the socket is gone; its consumer hears of it and leaves
+            self.shut()
+        finally:
+            self._writer = None
+
+    def _next(self) -> str:
+        if self._mail:
+            key = next(iter(self._mail))
+            fragment = self._mail.pop(key)
+            self._versions[key] = fragment.version
+            return fragment.html
+        word, self._word = self._word, ""
+        return word

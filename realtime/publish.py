@@ -1,0 +1,61 @@
+"""Hurry fragments to every process. A hint and no more: whatever is lost here, the sweep brings."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+
+from realtime.fragments import Fragment
+from realtime.hub import PATIENCE, Hub, running_hub
+
+log = logging.getLogger(__name__)
+
+_outbox: dict[tuple[str, str], Fragment] = {}
+"""What is still to go to Redis, the newest of each key: it cannot grow beyond what changes."""
+_postman: asyncio.Task[None] | None = None
+
+
+def publish(fragments: Iterable[Fragment]) -> None:
+    """From sync code, after the commit. Never raises.
+
+    Where pages are open, the process's own hub has them first and nobody waits for Redis; elsewhere
+    (a command, a process that nobody looks at) they go out at once.
+    """
+    fragments = list(fragments)
+    if hub := running_hub():
+        hub.loop.call_soon_threadsafe(_post, hub, fragments)
+    else:
+        async_to_sync(_send_all)(fragments)
+
+
+def _post(hub: Hub, fragments: list[Fragment]) -> None:
+    global _postman
+    hub.relay(fragments)
+    for fragment in fragments:
+        _outbox[fragment.topic, fragment.key] = fragment
+    if _postman is None or _postman.done() or _postman.get_loop() is not hub.loop:
+        _postman = hub.loop.create_task(_empty_outbox())
+
+
+async def _empty_outbox() -> None:
+    while _outbox:
+        await _send(_outbox.pop(next(iter(_outbox))))
+
+
+async def _send_all(fragments: list[Fragment]) -> None:
+    for fragment in fragments:
+        if not await _send(fragment):
+            return
+
+
+async def _send(fragment: Fragment) -> bool:
+    """Give it to the channel layer; False if that did not take it in time."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await get_channel_layer().group_send(fragment.topic, fragment.message)
+    except Exception as error:  # noqa: BLE001  Redis and its client fail in many ways, and all mean the same
+        log.warning("Not hurried, the sweep will bring it: %s (%s)", fragment.key, type(error).__name__)
+        return False
+    return True

@@ -1,0 +1,132 @@
+"""The second way to the same page: read from the database what changed, and who may still look.
+
+A patrol every 5 s mends what no hurry-up brought. A page that opens, or comes back, is greeted with the
+same sweep at once, so nothing falls between its rendering and its socket.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from channels.db import database_sync_to_async
+
+from realtime.fragments import Fragment, order_fragments, order_key, stock_fragment, stock_key
+from realtime.pages import OVERLAP, Page
+from realtime.topics import CATALOG, order_topics, orders_in
+from shop.models import Order, Product
+from shop.models.clock import database_now
+from shop.visits import Visit, ended
+
+if TYPE_CHECKING:
+    from realtime.hub import Hub
+
+INTERVAL = 5.0
+"""Seconds between patrols."""
+GATHERING = 0.05
+"""Seconds to gather newcomers in: two thousand that return at once share a handful of queries."""
+HEARTBEAT = 3
+"""Patrols from one word to every page to the next."""
+SESSION_OVER = 4401
+
+PagesByTopic = dict[str, list[Page]]
+
+
+class Sweep:
+    """One per hub."""
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        # The patrol reads on from here: by the database's clock, in seconds since 1970.
+        self._seen_until: float | None = None
+        self._patrols = 0
+
+    async def greet(self) -> None:
+        """Bring newcomers up to date and let them in."""
+        await self._hub.somebody_came.wait()
+        self._hub.somebody_came.clear()
+        await asyncio.sleep(GATHERING)
+        newcomers, self._hub.newcomers = self._hub.newcomers, set()
+        await self._hub.settled()
+        try:
+            await self._over(newcomers, since=min((page.floor for page in newcomers), default=0), say=True)
+        except Exception:
+            self._hub.newcomers |= newcomers & self._hub.pages
+            self._hub.somebody_came.set()
+            raise
+
+    async def patrol(self) -> None:
+        """Look at all pages that were let in."""
+        await asyncio.sleep(INTERVAL)
+        pages = {page for page in self._hub.pages if page.caught_up}
+        since = self._seen_until or min((page.floor for page in pages), default=0)
+        self._patrols += 1
+        as_of = await self._over(pages, since, say=self._patrols % HEARTBEAT == 0)
+        self._seen_until = as_of - OVERLAP if as_of else self._seen_until
+
+    async def _over(self, pages: Collection[Page], since: float, *, say: bool) -> float | None:
+        """Sweep over some pages; returns the database's time before it looked, None if there was nobody."""
+        if not pages:
+            return None
+        by_topic = _by_topic(pages)
+        news: News = await database_sync_to_async(look)(by_topic, {page.visit for page in pages}, since)
+        for fragment in news.fragments:
+            for page in by_topic[fragment.topic]:
+                page.offer(fragment)
+        word = json.dumps({"as_of": news.as_of}) if say else ""
+        for page in self._hub.pages.intersection(pages):
+            if page.visit in news.ended:
+                await page.close(SESSION_OVER)
+            else:
+                page.confirm(word)
+        return news.as_of
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`as_of`: the database's time before it was asked, in seconds since 1970."""
+
+    as_of: float
+    fragments: list[Fragment]
+    ended: set[Visit]
+
+
+def look(pages: PagesByTopic, visits: set[Visit], since: float) -> News:
+    """Ask the database. What no page wants is not rendered, so a quiet patrol renders nothing."""
+    as_of = database_now().timestamp()
+    changed_after = datetime.fromtimestamp(max(since, 0), UTC)
+    fragments = [*_changed_orders(pages, changed_after), *_changed_products(pages, changed_after)]
+    return News(as_of, fragments, ended(visits))
+
+
+def _changed_orders(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:
+    changed = Order.objects.filter(orders_in(pages), updated_at__gte=after)
+    news = [
+        order.pk
+        for order in changed.only("public_id", "user_id", "guest_id", "version", "updated_at")
+        if any(_wanted(pages, topic, order_key(order), order) for topic in order_topics(order))
+    ]
+    for order in Order.objects.for_page().filter(pk__in=news) if news else ():
+        yield from (fragment for fragment in order_fragments(order) if fragment.topic in pages)
+
+
+def _changed_products(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:
+    for product in Product.objects.filter(updated_at__gte=after) if CATALOG in pages else ():
+        if _wanted(pages, CATALOG, stock_key(product), product):
+            yield stock_fragment(product)
+
+
+def _wanted(pages: PagesByTopic, topic: str, key: str, row: Order | Product) -> bool:
+    changed_at = row.updated_at.timestamp()
+    return any(page.wants(key, row.version, changed_at) for page in pages.get(topic, ()))
+
+
+def _by_topic(pages: Collection[Page]) -> PagesByTopic:
+    by_topic: defaultdict[str, list[Page]] = defaultdict(list)
+    for page in pages:
+        for topic in page.topics:
+            by_topic[topic].append(page)
+    return dict(by_topic)

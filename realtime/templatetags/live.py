@@ -1,0 +1,28 @@
+"""The subscription stands in the template, beside what it updates."""
+
+from django import template
+from django.template import Context
+
+from realtime.tickets import Ticket
+from realtime.topics import CATALOG, order_topic, shopper_topic
+from shop.models import Order
+from shop.shoppers import shopper_of
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def shop_socket(context: Context) -> str:
+    """Address of the socket for the catalog and the shopper's orders. Wants `as_of` in the context."""
+    topics = [CATALOG, shopper_topic(shopper_of(context["request"]))]
+    return _address(context, "/ws/shop/", topics)
+
+
+@register.simple_tag(takes_context=True)
+def order_socket(context: Context, order: Order) -> str:
+    """Address of the socket for one order's page. Wants `as_of` in the context."""
+    return _address(context, f"/ws/orders/{order.public_id}/", [order_topic(order.public_id)])
+
+
+def _address(context: Context, path: str, topics: list[str]) -> str:
+    return f"{path}?ticket={Ticket.issue(context['request'], path, topics, context['as_of'])}"

@@ -1,0 +1,21 @@
+"""What a login means for the shop: the guest's orders of this browser move to the account."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+
+from shop.models import Order
+from shop.shoppers import Shopper, ShopRequest, guest_id_in
+
+
+@receiver(user_logged_in)
+def bring_guest_orders_along(sender: object, request: ShopRequest, user: User, **kwargs: Any) -> None:
+    """Also ends the guest: a used guest id is never used again (shop/visits.py closes its open pages)."""
+    guest_id = guest_id_in(request.COOKIES)
+    if guest_id is None:
+        return
+    for order in Order.objects.of(Shopper(guest_id=guest_id)).order_by("pk"):
+        order.hand_over(user.pk)
+    request.leaves_guest = True

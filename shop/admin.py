@@ -1,0 +1,78 @@
+"""Django's admin for staff. Products are edited here; orders are read, and changed by their verbs only."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import IntegrityError
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from shop.models import Order, OrderChange, OrderLine, Product, StripeEvent
+from shop.money import formatted
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):
+    list_display = ["name", "price", "stock", "held", "active"]
+    list_filter = ["active"]
+    search_fields = ["name", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+    readonly_fields = ["held"]
+
+    @admin.display(ordering="unit_amount")
+    def price(self, product: Product) -> str:
+        return formatted(product.unit_amount, product.currency)
+
+    def save_model(self, request: HttpRequest, obj: Product, form: ModelForm, change: bool) -> None:
+        """Write only what staff changed: orders move stock and holds while the form is open."""
+        if not change:
+            obj.save()
+            return
+        try:
+            obj.revise(**{name: form.cleaned_data[name] for name in form.changed_data})
+        except IntegrityError:  # since the form was checked, an order has held more
+            self.message_user(request, "Not saved: open orders now hold more than that.", messages.ERROR)
+
+
+class ReadOnly:
+    """For what only verbs may write."""
+
+    def has_add_permission(self, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *args: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, *args: Any) -> bool:
+        return False
+
+
+class OrderLineInline(ReadOnly, admin.TabularInline):
+    model = OrderLine
+    fields = ["name", "quantity", "unit_amount"]
+
+
+class OrderChangeInline(ReadOnly, admin.TabularInline):
+    model = OrderChange
+    fields = ["version", "at", "what", "before", "after", "source", "who"]
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["number", "placed_at", "payment_status", "total", "email", "needs_attention"]
+    list_filter = ["payment_status", ("needs_attention", admin.EmptyFieldListFilter)]
+    search_fields = ["public_id", "email", "stripe_session_id", "payment_intent_id"]
+    inlines = [OrderLineInline, OrderChangeInline]
+    exclude = ["guest_id", "cart"]
+
+    @admin.display(ordering="amount_total")
+    def total(self, order: Order) -> str:
+        return formatted(order.amount_total, order.currency)
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["id", "type", "outcome", "attempts", "received_at", "order"]
+    list_filter = ["outcome", "type"]
+    search_fields = ["id"]
+    exclude = ["payload"]

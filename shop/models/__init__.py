@@ -1,0 +1,17 @@
+from shop.models.events import Outcome, StripeEvent
+from shop.models.moves import PaymentStatus
+from shop.models.orders import Order, OrderLine
+from shop.models.products import Product, SoldOut
+from shop.models.timeline import OrderChange, Source
+
+__all__ = [
+    "Order",
+    "OrderChange",
+    "OrderLine",
+    "Outcome",
+    "PaymentStatus",
+    "Product",
+    "SoldOut",
+    "Source",
+    "StripeEvent",
+]

@@ -1,0 +1,120 @@
+"""Products and their stock: `stock` is in the house, `held` is the part of it promised to open orders."""
+
+from collections.abc import Mapping
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from shop.signals import announce, stock_changed
+
+Quantities = Mapping[int, int]
+"""Product primary key → units, 1 to 99."""
+
+
+class SoldOut(Exception):
+    """Fewer units are free than were asked for; `product` says which and, as of now, how many."""
+
+    def __init__(self, product: "Product") -> None:
+        super().__init__(f"{product.slug}: {product.available} left")
+        self.product = product
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    """Stock verbs. Each takes its rows in primary key order, so that no two can wait for each other.
+
+    They belong into the transaction of the order that they serve, and announce stock_changed.
+    """
+
+    def on_sale(self) -> "ProductQuerySet":
+        return self.filter(active=True)
+
+    def hold(self, quantities: Quantities) -> None:
+        """Promise units to an order. Raises SoldOut (roll back, then: what was held before it is held)."""
+        for pk, quantity in sorted(quantities.items()):
+            free = Q(stock=None) | Q(stock__gte=F("held") + quantity)
+            if not self.filter(free, pk=pk, active=True)._change(held=F("held") + quantity):
+                raise SoldOut(self.get(pk=pk))
+        announce(stock_changed, product_ids=list(quantities))
+
+    def release(self, quantities: Quantities) -> None:
+        """Free what was held."""
+        for pk, quantity in sorted(quantities.items()):
+            self.filter(pk=pk)._change(held=F("held") - quantity)
+        announce(stock_changed, product_ids=list(quantities))
+
+    def take(self, quantities: Quantities, *, held: bool) -> bool:
+        """Hand the units over, from the hold if there is one; False if some are no longer there.
+
+        What is missing is taken from nobody: other orders keep their holds, and staff decide.
+        """
+        complete = True
+        for pk, quantity in sorted(quantities.items()):
+            hold = quantity if held else 0
+            enough = Q(stock=None) | Q(stock__gte=F("held") - hold + quantity)
+            complete &= bool(
+                self.filter(enough, pk=pk)._change(stock=F("stock") - quantity, held=F("held") - hold)
+            )
+        announce(stock_changed, product_ids=list(quantities))
+        return complete
+
+    def _change(self, **fields: object) -> int:
+        return self.update(**fields, version=F("version") + 1, updated_at=Now())
+
+
+class Product(models.Model):
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=500)
+    description = models.TextField(blank=True)
+    picture = models.CharField(
+        max_length=200, blank=True, help_text="Path below static/, for example pictures/bell.svg"
+    )
+    unit_amount = models.IntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(99_999_999)],
+        help_text="Price of one in minor units: 1250 is €12.50",
+    )
+    currency = models.CharField(
+        max_length=3,
+        default="eur",
+        validators=[RegexValidator(r"\A[a-z]{3}\Z", "Three lower-case letters, for example eur.")],
+    )
+    stock = models.IntegerField(null=True, blank=True, help_text="Units in the house; empty means unlimited")
+    held = models.IntegerField(default=0, editable=False)
+    active = models.BooleanField(default=True, help_text="Whether it is on sale")
+    version = models.PositiveIntegerField(default=1, editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False, db_index=True)
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(unit_amount__gt=0), name="product_has_a_price"),
+            models.CheckConstraint(condition=Q(held__gte=0), name="product_held_not_negative"),
+            models.CheckConstraint(
+                condition=Q(stock=None) | Q(stock__gte=F("held")),
+                name="product_held_within_stock",
+                violation_error_message="Open orders hold more than that: the stock must cover them.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def available(self) -> int | None:
+        """Units that can be bought now; None means without limit."""
+        if not self.active:
+            return 0
+        return None if self.stock is None else self.stock - self.held
+
+    def revise(self, **fields: object) -> None:
+        """Staff's changes: write just these fields, so that what orders did meanwhile to the stock stands.
+
+        Announces stock_changed. Raises IntegrityError when the stock would not cover the holds.
+        """
+        with transaction.atomic():
+            Product.objects.filter(pk=self.pk)._change(**fields)
+            announce(stock_changed, product_ids=[self.pk])
+        self.refresh_from_db()

@@ -1,0 +1,20 @@
+"""What the shop announces, always after the commit. Who listens is none of its business."""
+
+from functools import partial
+
+from django.db import transaction
+from django.dispatch import Signal
+
+order_changed = Signal()
+"""`order_id`: the primary key of an order whose version rose."""
+
+stock_changed = Signal()
+"""`product_ids`: the primary keys of products whose version rose, a list."""
+
+
+def announce(signal: Signal, **ids: object) -> None:
+    """Send the signal once the surrounding transaction has committed, and never if it does not.
+
+    A receiver that fails is logged by Django and cannot undo or fail what was committed.
+    """
+    transaction.on_commit(partial(signal.send_robust, sender=None, **ids), robust=True)

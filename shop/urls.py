@@ -1,0 +1,19 @@
+"""The addresses of the shop. Fixed: shoppers, Stripe and other tools rely on them."""
+
+from django.urls import include, path
+
+from shop.views import accounts, checkout, orders, shop
+from shop.webhooks import stripe_webhook
+
+urlpatterns = [
+    path("", shop.shop, name="shop"),
+    path("cart/", shop.cart, name="cart"),
+    path("checkout/", checkout.checkout, name="checkout"),
+    path("orders/", orders.orders, name="orders"),
+    path("orders/<uuid:public_id>/", orders.order, name="order"),
+    path("orders/<uuid:public_id>/pay/", checkout.pay, name="pay"),
+    path("orders/<uuid:public_id>/check/", checkout.check, name="check"),
+    path("accounts/signup/", accounts.signup, name="signup"),
+    path("accounts/", include("django.contrib.auth.urls")),
+    path("stripe-webhook/", stripe_webhook, name="stripe_webhook"),
+]

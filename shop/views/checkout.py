@@ -1,0 +1,83 @@
+"""Buying, and paying for what was ordered. Async, because a thread must not wait for Stripe."""
+
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import aget_object_or_404, render
+from django.views.decorators.http import require_POST
+
+from shop.checkout import StripeUnavailable, ask, buy, payment_page
+from shop.forms import CartForm
+from shop.models import Order, SoldOut
+from shop.shoppers import Shopper, ShopRequest, shopper_of
+from shop.views.shop import cart_form, shop_page
+
+
+class SeeOther(HttpResponseRedirect):
+    status_code = 303
+
+
+@require_POST
+async def checkout(request: ShopRequest) -> HttpResponse:
+    """Order the cart and go to Stripe's page for it; 422 with the page for a cart that cannot be bought."""
+    shopper, form = await sync_to_async(_shopper_and_form)(request)
+    if form.unknown:
+        raise Http404("Not, or no longer, on sale.")
+    if form.is_valid():
+        try:
+            return SeeOther(await buy(shopper, form.cart, _site(request)))
+        except SoldOut as sold_out:
+            form.add_sold_out(sold_out.product)
+        except StripeUnavailable as unavailable:
+            return await _unavailable(request, unavailable.order)
+    return await sync_to_async(shop_page)(request, form, status=422)
+
+
+@require_POST
+async def pay(request: ShopRequest, public_id: UUID) -> HttpResponse:
+    """Go (back) to Stripe's page for an order that is still to be paid."""
+    order = await _own_order(request, public_id)
+    try:
+        address = await payment_page(order, _site(request)) if order.is_open else None
+    except StripeUnavailable:
+        return await _unavailable(request, order)
+    return SeeOther(address or order.get_absolute_url())
+
+
+@require_POST
+async def check(request: ShopRequest, public_id: UUID) -> HttpResponse:
+    """Back from Stripe before the webhook: ask how it stands. If there is news, it comes as a push."""
+    order = await _own_order(request, public_id)
+    if order.is_open:
+        try:
+            await ask(order)
+        except StripeUnavailable:
+            return HttpResponse(status=503)
+    return HttpResponse(status=204)
+
+
+async def _own_order(request: ShopRequest, public_id: UUID) -> Order:
+    shopper = await sync_to_async(shopper_of)(request)
+    return await aget_object_or_404(Order.objects.of(shopper), public_id=public_id)
+
+
+def _shopper_and_form(request: ShopRequest) -> tuple[Shopper, CartForm]:
+    form = cart_form(request.POST)
+    form.is_valid()
+    return shopper_of(request), form
+
+
+def _site(request: HttpRequest) -> str:
+    """The origin that the shopper came by, if it is one of ours."""
+    origin = f"{request.scheme}://{request.get_host()}"
+    return origin if origin in settings.SITE_ORIGINS else settings.PUBLIC_URL
+
+
+async def _unavailable(request: ShopRequest, order: Order) -> HttpResponse:
+    response = await sync_to_async(render)(
+        request, "shop/stripe_unavailable.html", {"order": order}, status=503
+    )
+    response["Retry-After"] = "30"
+    return response

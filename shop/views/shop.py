@@ -1,0 +1,49 @@
+"""The shop page: what there is, what was chosen, what was bought."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from shop.forms import CartForm
+from shop.models import Order, Product
+from shop.models.clock import database_now
+from shop.shoppers import ShopRequest, shopper_of
+
+NEWEST = 10
+"""Orders below the products; all of them are at /orders/."""
+
+
+@require_safe
+@never_cache
+def shop(request: ShopRequest) -> HttpResponse:
+    return shop_page(request, cart_form(request.GET or None), cancelled="cancelled" in request.GET)
+
+
+@require_safe
+@never_cache
+def cart(request: HttpRequest) -> HttpResponse:
+    """What was chosen so far, added up; for htmx while the shopper chooses."""
+    form = cart_form(request.GET)
+    form.is_valid()
+    return render(request, "shop/_cart.html", {"form": form})
+
+
+def cart_form(data: object) -> CartForm:
+    return CartForm(data, Product.objects.on_sale())  # type: ignore[arg-type]
+
+
+def shop_page(request: ShopRequest, form: CartForm, *, status: int = 200, **context: object) -> HttpResponse:
+    """The page around a cart; also the answer to a cart that cannot be bought as it is."""
+    as_of = database_now()
+    shopper = shopper_of(request)
+    orders = Order.objects.of(shopper).for_lists()[: NEWEST + 1]
+    context |= {
+        "as_of": as_of,
+        "shopper": shopper,
+        "form": form,
+        "refused": status == 422,
+        "orders": orders[:NEWEST],
+        "more_orders": len(orders) > NEWEST,
+    }
+    return render(request, "shop/shop.html", context, status=status)

@@ -1,0 +1,60 @@
+"""Whether what stands behind an open page still stands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from shop.models import Order
+from shop.shoppers import Shopper
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What lets an open page go on being shown: a login session or a guest's cookie."""
+
+    shopper: Shopper
+    session_key: str = ""
+
+
+def ended(visits: Iterable[Visit]) -> set[Visit]:
+    """Those that may no longer be shown what they were: logged out, disabled, password changed elsewhere,
+    or a guest whose orders moved to an account. At most three queries however many there are.
+    """
+    visits = set(visits)
+    users = {visit for visit in visits if visit.session_key}
+    guests = {visit for visit in visits if visit.shopper.guest_id}
+    alive = _live_sessions({visit.session_key for visit in users})
+    gone = {visit for visit in users if alive.get(visit.session_key) != visit.shopper.user_id}
+    moved = _moved_guests({visit.shopper.guest_id for visit in guests})
+    return gone | {visit for visit in guests if visit.shopper.guest_id in moved}
+
+
+def _live_sessions(keys: set[str]) -> dict[str, int]:
+    """Session key → the user it is good for."""
+    if not keys:
+        return {}
+    sessions = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
+    data = {session.session_key: session.get_decoded() for session in sessions}
+    users = User.objects.in_bulk(
+        {int(content[SESSION_KEY]) for content in data.values() if SESSION_KEY in content}
+    )
+    return {
+        key: user.pk
+        for key, content in data.items()
+        if (user := users.get(int(content.get(SESSION_KEY, 0))))
+        and user.is_active
+        and constant_time_compare(content.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
+    }
+
+
+def _moved_guests(guest_ids: set[UUID | None]) -> set[UUID | None]:
+    if not guest_ids:
+        return set()
+    orders = Order.objects.filter(guest_id__in=guest_ids, user__isnull=False)
+    return set(orders.values_list("guest_id", flat=True).distinct())
