@@ -53,6 +53,7 @@ class CartForm(forms.Form):
 
     def __init__(self, data: Mapping[str, Any] | None, products: Iterable[Product]) -> None:
         super().__init__(data)
+        self.cleaned_data: dict[str, Any] = {}
         self.products = {field_name(product): product for product in products}
         for name, product in self.products.items():
             self.fields[name] = QuantityField(product)

@@ -1,0 +1,80 @@
+// How fresh the page is: the badge, the heartbeat, and what the socket's close codes mean.
+// Swapping fragments, reconnecting and waiting in hidden tabs are htmx's (hx-ws).
+(() => {
+  const SILENCE = 40_000; // ms; the server says a word every 15 s (realtime/sweep.py)
+  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py
+  const RELOADED = `reloaded ${location.pathname}`;
+
+  let heard = 0; // when the last word came, ms
+  let stopped = "";
+
+  const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { timeStyle: "short" });
+
+  function show(state, text) {
+    const badge = document.getElementById("freshness");
+    if (!badge || badge.dataset.state === state) return;
+    badge.dataset.state = state;
+    badge.querySelector(".freshness-text").textContent = text(time(badge.dataset.asOf));
+  }
+
+  const showReconnecting = () => show("reconnecting", (asOf) => `Reconnecting · as of ${asOf}`);
+
+  function stop(reason) {
+    stopped = reason;
+    show("stopped", (asOf) => `As of ${asOf} · ${reason}`);
+  }
+
+  // The session behind the page is over, or its ticket too old: a fresh page has a fresh ticket, or says why
+  // not. Once: a page that is refused again at once would reload forever.
+  function reloadOnce() {
+    const last = Number(sessionStorage.getItem(RELOADED));
+    sessionStorage.setItem(RELOADED, Date.now());
+    if (Date.now() - last < 60_000) return stop("reload the page to go on");
+    location.reload();
+  }
+
+  document.addEventListener("htmx:before:ws:connection", (event) => {
+    if (stopped) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:before:ws:message", (event) => {
+    heard = Date.now();
+    const asOf = event.detail.message.json?.as_of;
+    if (!asOf) return;
+    document.getElementById("freshness").dataset.asOf = asOf;
+    show("live", () => "Live");
+  });
+
+  document.addEventListener("htmx:ws:close", (event) => {
+    heard = 0;
+    const code = event.detail.code;
+    if (code === SESSION_OVER) reloadOnce();
+    else if (code === FORBIDDEN) stop("no longer yours to see");
+    else if (code === TOO_MANY) stop("too many windows are open");
+    else if (!stopped) showReconnecting();
+  });
+
+  // A connection can die without a sound (a laptop that moved, a middlebox that forgot).
+  setInterval(async () => {
+    if (!heard || document.hidden || Date.now() - heard < SILENCE) return;
+    showReconnecting();
+    const answer = await fetch("/healthz", { cache: "no-store" }).catch(() => null);
+    if (answer?.ok && Date.now() - heard >= SILENCE) location.reload();
+  }, 5_000);
+
+  // A form that takes its time says so, and cannot be sent twice.
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter ?? event.target.querySelector("[data-busy]");
+    if (!button?.dataset.busy) return;
+    button.dataset.idle = button.textContent;
+    button.textContent = button.dataset.busy;
+    button.disabled = true;
+  });
+  // Back from Stripe by the back button the browser may show the page as it was left.
+  window.addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("[data-idle]")) {
+      button.textContent = button.dataset.idle;
+      button.disabled = false;
+    }
+  });
+})();

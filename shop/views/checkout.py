@@ -64,9 +64,7 @@ async def _own_order(request: ShopRequest, public_id: UUID) -> Order:
 
 
 def _shopper_and_form(request: ShopRequest) -> tuple[Shopper, CartForm]:
-    form = cart_form(request.POST)
-    form.is_valid()
-    return shopper_of(request), form
+    return shopper_of(request), cart_form(request.POST)
 
 
 def _site(request: HttpRequest) -> str:

@@ -1,6 +1,6 @@
 """The shop page: what there is, what was chosen, what was bought."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -24,13 +24,14 @@ def shop(request: ShopRequest) -> HttpResponse:
 @never_cache
 def cart(request: HttpRequest) -> HttpResponse:
     """What was chosen so far, added up; for htmx while the shopper chooses."""
-    form = cart_form(request.GET)
+    return render(request, "shop/_cart.html", {"form": cart_form(request.GET)})
+
+
+def cart_form(data: QueryDict | None) -> CartForm:
+    """A cart as it was sent, checked; or an empty one."""
+    form = CartForm(data, Product.objects.on_sale())
     form.is_valid()
-    return render(request, "shop/_cart.html", {"form": form})
-
-
-def cart_form(data: object) -> CartForm:
-    return CartForm(data, Product.objects.on_sale())  # type: ignore[arg-type]
+    return form
 
 
 def shop_page(request: ShopRequest, form: CartForm, *, status: int = 200, **context: object) -> HttpResponse:

@@ -1,0 +1,39 @@
+"""What tests start from, made by the shop's own verbs."""
+
+import itertools
+import uuid
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from shop.checkout import order_for
+from shop.models import Order, Product
+from shop.shoppers import GUEST_COOKIE, Shopper, guest_id_in
+
+_numbers = itertools.count(1)
+
+
+def product(**fields: object) -> Product:
+    number = next(_numbers)
+    defaults = {"slug": f"bell-{number}", "name": f"Bell {number}", "unit_amount": 1250, "stock": 10}
+    return Product.objects.create(**defaults | fields)
+
+
+def guest() -> Shopper:
+    return Shopper(guest_id=uuid.uuid4())
+
+
+def user(**fields: object) -> User:
+    number = next(_numbers)
+    defaults = {"username": f"ada{number}", "email": f"ada{number}@example.com", "password": "correct horse"}
+    return User.objects.create_user(**defaults | fields)
+
+
+def order(shopper: Shopper | None = None, *cart: tuple[Product, int]) -> Order:
+    """A pending order, its stock held: two of a new product unless told otherwise."""
+    return order_for(shopper or guest(), cart or [(product(), 2)])
+
+
+def shopper_of(client: Client) -> Shopper:
+    """The guest that a test client became by visiting the shop."""
+    return Shopper(guest_id=guest_id_in({GUEST_COOKIE: client.cookies[GUEST_COOKIE].value}))
