@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
@@ -13,9 +14,9 @@ from shop.shoppers import GUEST_COOKIE, Shopper, guest_id_in
 _numbers = itertools.count(1)
 
 
-def product(**fields: object) -> Product:
+def product(**fields: Any) -> Product:
     number = next(_numbers)
-    defaults = {"slug": f"bell-{number}", "name": f"Bell {number}", "unit_amount": 1250, "stock": 10}
+    defaults: dict[str, Any] = {"slug": f"bell-{number}", "name": f"Bell {number}", "unit_amount": 1250, "stock": 10}
     return Product.objects.create(**defaults | fields)
 
 
@@ -23,9 +24,13 @@ def guest() -> Shopper:
     return Shopper(guest_id=uuid.uuid4())
 
 
-def user(**fields: object) -> User:
+def user(**fields: Any) -> User:
     number = next(_numbers)
-    defaults = {"username": f"ada{number}", "email": f"ada{number}@example.com", "password": "correct horse"}
+    defaults: dict[str, Any] = {
+        "username": f"ada{number}",
+        "email": f"ada{number}@example.com",
+        "password": "correct horse",
+    }
     return User.objects.create_user(**defaults | fields)
 
 
