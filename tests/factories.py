@@ -16,7 +16,12 @@ _numbers = itertools.count(1)
 
 def product(**fields: Any) -> Product:
     number = next(_numbers)
-    defaults: dict[str, Any] = {"slug": f"bell-{number}", "name": f"Bell {number}", "unit_amount": 1250, "stock": 10}
+    defaults: dict[str, Any] = {
+        "slug": f"bell-{number}",
+        "name": f"Bell {number}",
+        "unit_amount": 1250,
+        "stock": 10,
+    }
     return Product.objects.create(**defaults | fields)
 
 
