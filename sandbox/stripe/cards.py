@@ -28,14 +28,14 @@ CARDS = (
     SUCCESS,
     TestCard(
         "4000000000000002",
-        "is declined",
+        "declined",
         code="card_declined",
         decline_code="generic_decline",
         message="Your card was declined.",
     ),
     TestCard(
         "4000000000009995",
-        "has insufficient funds",
+        "insufficient funds",
         code="card_declined",
         decline_code="insufficient_funds",
         message="Your card has insufficient funds.",

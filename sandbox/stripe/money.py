@@ -1,5 +1,6 @@
 """Amounts in Stripe's minor units: https://docs.stripe.com/currencies"""
 
+import re
 from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
@@ -37,7 +38,8 @@ def show(amount: int, currency: str, locale: str = "en") -> str:
     value = Decimal(amount).scaleb(-places)
     pattern = _locale(locale).currency_formats["standard"]
     text: str = pattern.apply(value, _locale(locale), currency.upper(), force_frac=(places, places))
-    return text
+    # CLDR puts a space between a code of letters and the number; Babel leaves it out.
+    return re.sub(r"(?<=[A-Za-z])(?=[0-9])", "\N{NO-BREAK SPACE}", text)
 
 
 def _locale(tag: str) -> Locale:

@@ -55,7 +55,7 @@ class Claims:
         if claim in self._held:
             raise StripeError(
                 409,
-                "idempotency_error",
+                "invalid_request_error",
                 "There is currently another in-progress request using this Idempotent Key (that probably"
                 f" means you submitted twice, and the other request is still going through): {key}."
                 " Please try again later.",

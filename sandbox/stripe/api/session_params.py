@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sandbox.stripe import money
 from sandbox.stripe.account import Account
-from sandbox.stripe.api.errors import invalid, missing_parameter
+from sandbox.stripe.api.errors import invalid, missing_parameter, not_supported
 from sandbox.stripe.api.schema import Supported
 from sandbox.stripe.store import Json
 
@@ -17,6 +17,7 @@ _OFF: Supported = {"enabled": (False,)}
 SUPPORTED: Supported = {
     "adaptive_pricing": _OFF,
     "allow_promotion_codes": (False,),
+    "allowed_payment_method_types": None,
     "automatic_tax": _OFF,
     "billing_address_collection": ("auto",),
     "branding_settings": {"display_name": None},
@@ -37,7 +38,6 @@ SUPPORTED: Supported = {
         "metadata": None,
         "receipt_email": None,
     },
-    "payment_method_types": ("card",),
     "phone_number_collection": _OFF,
     "submit_type": None,
     "success_url": None,
@@ -63,6 +63,8 @@ def check(account: Account, params: Json) -> None:
         raise invalid(f"Invalid email address: {params['customer_email']}", "customer_email", "email_invalid")
     if "expires_at" in params:
         _check_expiry(params["expires_at"], account.config.min_expiry_seconds)
+    if "card" not in params.get("allowed_payment_method_types", ["card"]):
+        raise not_supported("allowed_payment_method_types", "a list with card in it")
     _check_items(params["line_items"])
 
 

@@ -16,6 +16,7 @@ class PaymentForm:
 
     values: dict[str, str]
     errors: dict[str, str] = field(default_factory=dict)
+    declined: str = ""
 
     @classmethod
     def of(cls, fields: Mapping[str, object]) -> "PaymentForm":
@@ -48,7 +49,8 @@ class PaymentForm:
         return Buyer(email, name, BY_NUMBER[number], exp_month=expiry[1], exp_year=expiry[0])
 
     def decline(self, message: str) -> None:
-        self.errors["cardNumber"] = f"{message} Try another card."
+        self.declined = message
+        self.errors["cardNumber"] = "Try another card."
 
     def forget_real_card(self) -> None:
         """A number that might be somebody's is not sent back, not even to the one who typed it."""
