@@ -12,6 +12,7 @@ pages = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  needs the apps that the line above loads
 
+from project import daphne_close  # noqa: E402
 from project.static import static_application  # noqa: E402
 from realtime.routing import sockets  # noqa: E402
 
@@ -19,6 +20,7 @@ Scope = dict[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
+daphne_close.install()
 static = static_application()
 
 
