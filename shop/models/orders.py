@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -131,7 +131,7 @@ class Order(models.Model):
     # --- verbs ------------------------------------------------------------------------------------
 
     @classmethod
-    def place(cls, shopper: Shopper, cart: str, products: Iterable[tuple[Product, int]]) -> Self:
+    def place(cls, shopper: Shopper, cart: str, products: Iterable[tuple[Product, int]]) -> "Order":
         """Hold the stock and freeze names and prices. Raises SoldOut, and IntegrityError for a twin."""
         lines = list(products)
         with transaction.atomic():
