@@ -1,0 +1,65 @@
+"""A browser for the browser tests: one that is here, else Debian's package, else a sentence."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ON_MACOS = (
+    Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
+    Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
+)
+PLAYWRIGHT_CACHES = (Path.home() / ".cache/ms-playwright", Path.home() / "Library/Caches/ms-playwright")
+PLAYWRIGHT_PATTERNS = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
+WHAT_TO_INSTALL = (
+    "There is no Chromium for the browser tests: install the package `chromium` or Google Chrome,"
+    " run `.venv/bin/playwright install chromium`, or set CHROMIUM to one."
+)
+
+
+def find() -> Path | None:
+    """An installed Chromium or Chrome; the environment's CHROMIUM comes first."""
+    if wish := os.environ.get("CHROMIUM"):
+        return Path(wish)
+    on_path = (shutil.which(name) for name in NAMES)
+    return next((Path(path) for path in on_path if path), None) or _elsewhere()
+
+
+def _elsewhere() -> Path | None:
+    own_cache = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
+    caches = (Path(own_cache),) if own_cache else PLAYWRIGHT_CACHES
+    downloads = (path for cache in caches for pattern in PLAYWRIGHT_PATTERNS for path in cache.glob(pattern))
+    places = (*ON_MACOS, *sorted(downloads, reverse=True))
+    return next((path for path in places if os.access(path, os.X_OK)), None)
+
+
+def must_be_there() -> bool:
+    """In CI a browser test that is skipped is a failure."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def main(arguments: list[str]) -> int:
+    """Find one or, as root on Debian, install one. 1 only in CI: elsewhere the browser tests are skipped."""
+    browser = find() or (_install() and find())
+    if browser:
+        return 0
+    print(WHAT_TO_INSTALL, file=sys.stderr)
+    if must_be_there():
+        return 1
+    print("The browser tests are skipped.", file=sys.stderr)
+    return 0
+
+
+def _install() -> bool:
+    if os.geteuid() or not shutil.which("apt-get"):
+        return False
+    print("Installing Chromium …", flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"]
+    for command in (install, ["apt-get", "update", "--quiet"], install):
+        done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False)
+        if command is install and done.returncode == 0:
+            return True
+    return False

@@ -1,0 +1,61 @@
+"""What the shop's processes find in their environment: what the person set, and what we add."""
+
+import os
+from pathlib import Path
+
+import environ
+
+from sandbox.kept_secrets import kept_secrets
+from sandbox.problem import Problem
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def read_dotenv() -> None:
+    """Take what `.env` says into our environment, as the shop does. The real environment wins."""
+    if (ROOT / ".env").exists():
+        environ.Env.read_env(ROOT / ".env")
+
+
+def given(name: str) -> str:
+    """Set to nothing is not set: that is how a line of .env is switched off."""
+    return os.environ.get(name, "").strip()
+
+
+def shop_environment(data_dir: Path, port: int, stripe_port: int) -> dict[str, str]:
+    """All but the addresses of the servers. Raises Problem when Stripe is set up by half."""
+    kept = kept_secrets(data_dir / "secrets.env")
+    env = dict(os.environ)
+    env["DATA_DIR"] = str(data_dir)
+    env["SECRET_KEY"] = given("SECRET_KEY") or kept["SECRET_KEY"]
+    env["PUBLIC_URL"] = given("PUBLIC_URL") or f"http://127.0.0.1:{port}"
+    env["STAFF_USERNAME"] = given("STAFF_USERNAME") or "staff"
+    env["STAFF_PASSWORD"] = given("STAFF_PASSWORD") or kept["STAFF_PASSWORD"]
+    return env | (
+        _real_stripe(port) if given("STRIPE_SECRET_KEY") else _local_stripe(kept, port, stripe_port)
+    )
+
+
+def _real_stripe(port: int) -> dict[str, str]:
+    if not given("STRIPE_WEBHOOK_SECRET"):
+        raise Problem(
+            "STRIPE_SECRET_KEY is set but STRIPE_WEBHOOK_SECRET is not: run"
+            f" `stripe listen --forward-to localhost:{port}/stripe-webhook/ --print-secret`"
+            " and set it to what that prints."
+        )
+    return {}
+
+
+def _local_stripe(kept: dict[str, str], port: int, stripe_port: int) -> dict[str, str]:
+    webhook_secret = given("STRIPE_WEBHOOK_SECRET").replace(" ", "") or kept["STRIPE_WEBHOOK_SECRET"]
+    # Whatever proxy leads out of here, the local Stripe is not behind it.
+    no_proxy = ",".join(filter(None, [given("no_proxy") or given("NO_PROXY"), "127.0.0.1", "localhost"]))
+    return {
+        "STRIPE_SECRET_KEY": kept["STRIPE_SECRET_KEY"],
+        "STRIPE_PUBLISHABLE_KEY": given("STRIPE_PUBLISHABLE_KEY") or kept["STRIPE_PUBLISHABLE_KEY"],
+        "STRIPE_WEBHOOK_SECRET": webhook_secret,
+        "STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}",
+        "SANDBOX_STRIPE_WEBHOOKS": f"http://127.0.0.1:{port}/stripe-webhook/|{webhook_secret}",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
