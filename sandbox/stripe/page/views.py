@@ -93,6 +93,7 @@ def _form(account: Account, session: Json, form: PaymentForm, status: int = 200)
         form=form,
         items=[_item(account, session, item) for item in account.store.children(session["id"], "item")],
         session=session,
+        test_values=PaymentForm.with_test_card({}).values,
         total=_money(session, session["amount_total"]),
     )
 

@@ -19,8 +19,17 @@ if (form) {
     const padded = /^[2-9]/.test(digits) ? "0" + digits : digits;
     return padded.length < 2 ? padded : padded.slice(0, 2) + " / " + padded.slice(2, 4);
   });
-  form.addEventListener("submit", (event) => {
-    if (event.submitter?.name === "fill") return;
+  const fill = document.getElementById("fill");
+  fill.addEventListener("click", (event) => {
+    // Without a round trip the page stays one that the browser's Back button can show again.
+    event.preventDefault();
+    for (const [name, value] of Object.entries(JSON.parse(fill.dataset.values))) {
+      const input = document.getElementById(name);
+      if (name.startsWith("card") || !input.value) input.value = value;
+    }
+    document.getElementById("pay").focus();
+  });
+  form.addEventListener("submit", () => {
     const pay = document.getElementById("pay");
     pay.disabled = true;
     pay.setAttribute("aria-busy", "true");
