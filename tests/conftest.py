@@ -1,12 +1,16 @@
 """Fixtures that more than one behaviour needs. Services come from `python -m sandbox services -- pytest`."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
 
 from tests import stripe_events
+from tests.local_stripe import KEY, LocalStripe
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +27,40 @@ def deliver(client: Client) -> Callable[..., Any]:
         return client.post("/stripe-webhook/", body, content_type="application/json", headers=headers)
 
     return post
+
+
+@pytest.fixture
+def at_once() -> Callable[[list[Callable[[], Any]]], list[Any]]:
+    """Call them all at the same moment, each on a thread of its own; returns what they returned, in order.
+
+    Wants `django_db(transaction=True)`: a thread has a database connection of its own.
+    """
+
+    def run(calls: list[Callable[[], Any]]) -> list[Any]:
+        start = threading.Barrier(len(calls))
+
+        def one(call: Callable[[], Any]) -> Any:
+            try:
+                start.wait(10)
+                return call()
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(len(calls)) as threads:
+            return list(threads.map(one, calls))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def local_stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStripe]:
+    """The local Stripe, which delivers no webhooks: tests do that themselves, or do not."""
+    with LocalStripe(tmp_path_factory.mktemp("stripe")) as local:
+        yield local
+
+
+@pytest.fixture
+def stripe(local_stripe: LocalStripe, settings: Any) -> LocalStripe:
+    """The local Stripe, with the shop talking to it."""
+    settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY = local_stripe.url, KEY
+    return local_stripe
