@@ -169,7 +169,10 @@ def receiving(answers: Callable[[Any], int] = lambda event: 200, port: int = 0) 
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length).decode()
+            if len(body.encode()) < length:
+                return  # the sender was killed in the middle of it
             event = json.loads(body)
             receiver.received.append((body, dict(self.headers), event))
             self.send_response(receiver.answers(event))

@@ -88,7 +88,7 @@ def _check_length(params: Json, name: str, most: int) -> None:
 
 def _check_expiry(expires_at: int, least: int) -> None:
     ahead = expires_at - time.time()
-    if ahead < least - _TOLERANCE or ahead <= -_TOLERANCE:
+    if ahead < least - _TOLERANCE:
         minutes = f"{least // 60} minutes" if least % 60 == 0 else f"{least} seconds"
         text = f"at least {minutes} from Checkout Session creation"
         raise invalid(f"The `expires_at` timestamp must be {text}.", "expires_at")
