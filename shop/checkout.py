@@ -20,6 +20,9 @@ from shop.stripe_client import TIME_LIMIT, stripe_client
 
 log = logging.getLogger(__name__)
 
+LONGEST_NAME = 250
+"""Characters of a product's name that Stripe takes."""
+
 Cart = Sequence[tuple[Product, int]]
 """What was chosen: products and units, 1 to 99, at least one line, one currency."""
 
@@ -194,5 +197,9 @@ def _session_params(order: Order, site: str) -> SessionCreateParams:
 def _line_item(name: str, unit_amount: int, quantity: int, currency: str) -> SessionCreateParamsLineItem:
     return {
         "quantity": quantity,
-        "price_data": {"currency": currency, "unit_amount": unit_amount, "product_data": {"name": name}},
+        "price_data": {
+            "currency": currency,
+            "unit_amount": unit_amount,
+            "product_data": {"name": name[:LONGEST_NAME]},
+        },
     }
