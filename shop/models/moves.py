@@ -13,13 +13,15 @@ class PaymentStatus(TextChoices):
 
 
 # Stripe is the judge of whether money moved: a payment that comes late, after an expiry or a
-# cancellation here, is still a payment. Nothing leads away from paid.
+# cancellation here, is still a payment. Only the money itself brings such an order back, not its
+# announcement: the units are no longer held, and whoever is in HOLDING must hold them. Nothing leads
+# away from paid.
 ALLOWED: dict[PaymentStatus, frozenset[PaymentStatus]] = {
     PaymentStatus.PENDING: frozenset(set(PaymentStatus) - {PaymentStatus.PENDING}),
     PaymentStatus.PROCESSING: frozenset({PaymentStatus.PAID, PaymentStatus.FAILED}),
     PaymentStatus.FAILED: frozenset({PaymentStatus.PAID}),
-    PaymentStatus.EXPIRED: frozenset({PaymentStatus.PROCESSING, PaymentStatus.PAID}),
-    PaymentStatus.CANCELLED: frozenset({PaymentStatus.PROCESSING, PaymentStatus.PAID}),
+    PaymentStatus.EXPIRED: frozenset({PaymentStatus.PAID}),
+    PaymentStatus.CANCELLED: frozenset({PaymentStatus.PAID}),
     PaymentStatus.PAID: frozenset(),
 }
 
