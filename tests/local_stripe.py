@@ -19,8 +19,6 @@ import stripe
 from stripe.checkout import Session
 
 ROOT = Path(__file__).parent.parent
-# The SDK hands httpx its bodies the old way; nothing that we could do about it.
-SDK_WARNING = "ignore:Use 'content=:DeprecationWarning"
 KEY = "sk_test_of_the_tests"
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000 0000 0000 0002", "4000000000009995"
 

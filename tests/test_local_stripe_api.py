@@ -8,9 +8,7 @@ import pytest
 import stripe
 from stripe.checkout import Session
 
-from tests.local_stripe import KEY, SDK_WARNING, LocalStripe, checkout_params, line
-
-pytestmark = pytest.mark.filterwarnings(SDK_WARNING)
+from tests.local_stripe import KEY, LocalStripe, checkout_params, line
 
 
 @pytest.fixture(scope="module")

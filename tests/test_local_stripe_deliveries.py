@@ -6,12 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pytest
 import stripe
 
-from tests.local_stripe import DECLINED_CARD, SDK_WARNING, LocalStripe, eventually, free_port, receiving
-
-pytestmark = pytest.mark.filterwarnings(SDK_WARNING)
+from tests.local_stripe import DECLINED_CARD, LocalStripe, eventually, free_port, receiving
 
 SECRET = "whsec_of_the_tests"
 

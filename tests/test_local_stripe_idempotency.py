@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.local_stripe import KEY, SDK_WARNING, LocalStripe, checkout_params
-
-pytestmark = pytest.mark.filterwarnings(SDK_WARNING)
+from tests.local_stripe import KEY, LocalStripe, checkout_params
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.local_stripe import DECLINED_CARD, POOR_CARD, SDK_WARNING, LocalStripe, eventually, line
-
-pytestmark = pytest.mark.filterwarnings(SDK_WARNING)
+from tests.local_stripe import DECLINED_CARD, POOR_CARD, LocalStripe, eventually, line
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,12 @@ from tests.local_stripe import (
     DECLINED_CARD,
     GOOD_CARD,
     KEY,
-    SDK_WARNING,
     LocalStripe,
     checkout_params,
     eventually,
     free_port,
     receiving,
 )
-
-pytestmark = pytest.mark.filterwarnings(SDK_WARNING)
 
 
 def test_after_a_kill_everything_is_there_and_deliveries_go_on(tmp_path: Path) -> None:

@@ -13,9 +13,7 @@ import pytest
 import stripe
 from stripe._stripe_object import UntypedStripeObject
 
-from tests.local_stripe import DECLINED_CARD, SDK_WARNING, LocalStripe, line
-
-pytestmark = pytest.mark.filterwarnings(SDK_WARNING)
+from tests.local_stripe import DECLINED_CARD, LocalStripe, line
 
 CLASSES = {
     "charge": stripe.Charge,
