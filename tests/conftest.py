@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.db import connections
 from django.test import Client
 
@@ -13,9 +14,22 @@ from tests import stripe_events
 from tests.local_stripe import KEY, LocalStripe
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """pytest-django's own; also closes what the thread of all async tests holds open to the database."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def shopper() -> Client:
+    """A browser that has not been here before; factories.shopper_of names its guest after the first visit."""
+    return Client()
 
 
 @pytest.fixture

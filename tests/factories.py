@@ -2,9 +2,11 @@
 
 import itertools
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 
 from shop.checkout import order_for
@@ -42,6 +44,12 @@ def user(**fields: Any) -> User:
 def order(shopper: Shopper | None = None, *cart: tuple[Product, int]) -> Order:
     """A pending order, its stock held: two of a new product unless told otherwise."""
     return order_for(shopper or guest(), cart or [(product(), 2)])
+
+
+def long_ago() -> None:
+    """Let all that happened so far be an hour old: of that a page that opens now needs no telling."""
+    for model in (Order, Product):
+        model._default_manager.update(updated_at=F("updated_at") - timedelta(hours=1))
 
 
 def shopper_of(client: Client) -> Shopper:

@@ -1,0 +1,97 @@
+"""What happens to an order or a product is seen at once on every open page that shows it, and on no other."""
+
+import pytest
+from django.test import Client
+
+from shop.models import PaymentStatus
+from tests import factories, stripe_events
+from tests.live import Page, an_order, in_thread, live
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_signed_webhook_turns_the_order_to_paid_on_its_own_page(shopper, deliver):
+    order = await an_order(shopper)
+    page = await live(shopper, order.get_absolute_url())
+
+    answer = await in_thread(deliver)(stripe_events.completed(order))
+
+    assert answer.status_code == 200
+    frame = await page.frame(lambda frame: frame.status == PaymentStatus.PAID)
+    assert frame.key == f"order-{order.public_id}"
+    assert frame.target == f"#order-{order.public_id}"
+    assert frame.version == 2
+    assert "<h1" in frame.text
+
+
+async def test_the_same_webhook_turns_it_to_paid_in_the_shoppers_lists(shopper, deliver):
+    order = await an_order(shopper)
+    shop, orders = await live(shopper), await live(shopper, "/orders/")
+
+    await in_thread(deliver)(stripe_events.completed(order))
+
+    for page in (shop, orders):
+        frame = await page.frame(lambda frame: frame.status == PaymentStatus.PAID)
+        assert (frame.key, frame.version) == (f"order-{order.public_id}", 2)
+        assert "<li" in frame.text
+
+
+async def test_a_new_order_comes_into_the_lists_that_are_open(shopper):
+    page = await live(shopper)
+
+    order = await an_order(shopper)
+
+    frame = await page.frame(lambda frame: frame.key == f"order-{order.public_id}")
+    assert "#orders" in frame.target.split(", ")
+    assert (frame.status, frame.version) == (PaymentStatus.PENDING, 1)
+
+
+async def test_stock_is_seen_to_fall_and_to_come_back_by_everybody(shopper, deliver):
+    bell = await in_thread(factories.product)(stock=10)
+    pages = [await live(Client()), await live(Client(), "/orders/"), await live(shopper)]
+
+    order = await an_order(shopper, (bell, 4))
+    for page in pages:
+        frame = await page.frame(lambda frame: 'data-available="6"' in frame.text)
+        assert frame.key == frame.target.removeprefix("#") == f"stock-{bell.slug}"
+
+    await in_thread(deliver)(stripe_events.expired(order))
+    for page in pages:
+        await page.frame(lambda frame: 'data-available="10"' in frame.text)
+
+
+async def test_nobody_hears_of_anothers_order(shopper, deliver):
+    order = await an_order(shopper)
+    own_page, stranger = await live(shopper, order.get_absolute_url()), await live(Client())
+
+    await in_thread(deliver)(stripe_events.completed(order))
+    await own_page.frame(lambda frame: frame.status == PaymentStatus.PAID)
+    bell = await in_thread(factories.product)()
+    await in_thread(bell.revise)(unit_amount=1)
+    await stranger.frame(lambda frame: frame.key == f"stock-{bell.slug}")
+
+    assert not [frame for frame in stranger.frames if str(order.public_id) in frame.text]
+
+
+async def test_a_fragment_that_is_pushed_is_the_part_that_the_page_includes(shopper):
+    order = await an_order(shopper)
+    path = order.get_absolute_url()
+    page = await live(shopper, path)
+
+    await in_thread(order.flag)("Look at it.", source="staff")
+    frame = await page.frame(lambda frame: frame.version == 2)
+
+    part = frame.text[frame.text.index(">") + 1 : frame.text.rindex("</hx-partial>")]
+    assert part.strip() in (await Page.load(shopper, path)).html
+
+
+async def test_what_shoppers_typed_and_staff_named_is_pushed_escaped(shopper):
+    name = "<script>alert(1)</script> \"&'"
+    bell = await in_thread(factories.product)(name=name)
+    page = await live(shopper)
+
+    await an_order(shopper, (bell, 1))
+
+    frame = await page.frame(lambda frame: frame.status == PaymentStatus.PENDING)
+    assert "&lt;script&gt;alert(1)" in frame.text
+    assert "<script" not in frame.text
