@@ -14,44 +14,40 @@ class Embedded:
     """
 
     def __init__(self, directory: Path, *, logs: Path, durable: bool = True) -> None:
-        self.valkey = None if given("REDIS_URL") else Valkey(directory / "valkey", logs=logs)
-        self.postgres = (
-            None if given("DATABASE_URL") else Postgres(directory / "postgres", logs=logs, durable=durable)
-        )
+        self.servers: list[Postgres | Valkey] = []
         self.env: dict[str, str] = {}
-        if self.valkey:
-            self.env["REDIS_URL"] = self.valkey.url
-        if self.postgres:
-            self.env["DATABASE_URL"] = self.postgres.url
+        if not given("REDIS_URL"):
+            valkey = Valkey(directory / "valkey", logs=logs)
+            self.servers.append(valkey)
+            self.env["REDIS_URL"] = valkey.url
+        if not given("DATABASE_URL"):
+            postgres = Postgres(directory / "postgres", logs=logs, durable=durable)
+            self.servers.append(postgres)
+            self.env["DATABASE_URL"] = postgres.url
             self.env["DATABASE_SESSION_OPTIONS"] = given("DATABASE_SESSION_OPTIONS") or SESSION_OPTIONS
 
     @property
     def processes(self) -> list[Process]:
-        return [server.process for server in (self.postgres, self.valkey) if server]
+        return [server.process for server in self.servers]
 
     def start(self) -> "Embedded":
-        """Both at once. Does not wait."""
-        for server in (self.valkey, self.postgres):
-            if server:
-                server.start()
+        """All at once. Does not wait."""
+        for server in self.servers:
+            server.start()
         return self
 
     def wait_until_ready(self) -> "Embedded":
-        for server in (self.valkey, self.postgres):
-            if server:
-                server.wait_until_ready()
+        for server in self.servers:
+            server.wait_until_ready()
         return self
 
     def stop(self) -> None:
         for process in self.processes:
             process.ask_to_stop()
-        for server in (self.valkey, self.postgres):
-            if server:
-                server.stop()
+        for server in self.servers:
+            server.stop()
 
     def discard(self) -> None:
         """Throw the data away, wherever it had to be put."""
-        if self.postgres:
-            shutil.rmtree(self.postgres.directory, ignore_errors=True)
-        if self.valkey:
-            shutil.rmtree(self.valkey.directory, ignore_errors=True)
+        for server in self.servers:
+            shutil.rmtree(server.directory, ignore_errors=True)

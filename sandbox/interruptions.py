@@ -26,10 +26,11 @@ def interruptions() -> Iterator[None]:
 
 
 def ignore_interruptions() -> None:
-    """We are stopping already, in bounded time; an impatient second Ctrl-C must not cut that short."""
+    """We are stopping, in bounded time; an impatient second Ctrl-C must not cut that short."""
     for stopper in STOPPERS:
         signal.signal(stopper, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    ignore_interruptions()
     raise Interrupted(signal.Signals(number))

@@ -15,14 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-
 from sandbox.problem import Problem
 from sandbox.processes import Process
 from sandbox.sockets import socket_directory
 from sandbox.unprivileged import copied_into_the_open, own, reaches, server_user
 
 DATABASE = "shopbell"
+PREDECESSOR_SECONDS = 10.0
 PORT = 5432  # only names the socket's file
 # What a statement and a transaction may last here. transaction_timeout needs PostgreSQL 17.
 SESSION_OPTIONS = (
@@ -35,6 +34,8 @@ class Postgres:
 
     `durable=False` saves the waits for the disk: for data that is thrown away.
     """
+
+    name = "PostgreSQL"
 
     def __init__(self, directory: Path, *, logs: Path, durable: bool = True) -> None:
         self.logs = logs
@@ -130,6 +131,8 @@ class Postgres:
 
     def _has_database(self) -> bool:
         """Whether the server answers; it has our database then."""
+        import psycopg  # slow to import: here the server starts meanwhile
+
         at_home = self.url.replace(f"/{DATABASE}?", "/postgres?")
         try:
             with psycopg.connect(at_home, autocommit=True, connect_timeout=2) as connection:
@@ -159,12 +162,12 @@ def _binaries(user: str | None) -> Path:
     return copy / home.name / "pginstall" / "bin"
 
 
-def _await_the_end_of_a_predecessor(pid_file: Path, patience: float = 10.0) -> None:
+def _await_the_end_of_a_predecessor(pid_file: Path) -> None:
     """A server may still be shutting down after its runner was killed; a file alone may be left of one.
 
     PostgreSQL itself believes the file when any process of the same user has that number by now.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + PREDECESSOR_SECONDS
     while (pid := _pid_in(pid_file)) and _is_postgres(pid):
         if time.monotonic() > deadline:
             raise Problem(

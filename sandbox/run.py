@@ -1,6 +1,8 @@
 """`make run`: everything that the shop needs, in order, until somebody stops it."""
 
 import contextlib
+import hashlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,17 +18,16 @@ from sandbox.processes import Process, stop_all
 
 
 def main(arguments: list[str]) -> int:
+    """Returns 0 when somebody stopped it; raises Problem when something would not start or died."""
     read_dotenv()
-    with interruptions():
+    with contextlib.suppress(Interrupted), interruptions():
         shop = Shop()
         try:
             shop.open()
             shop.watch()
-        except Interrupted:
-            print()
         finally:
             ignore_interruptions()
-            with step("Stopping"):
+            with step("\nStopping"):
                 shop.close()
     return 0
 
@@ -35,13 +36,18 @@ def main(arguments: list[str]) -> int:
 def step(text: str) -> Iterator[None]:
     """One line of progress: what is done, and how long it took."""
     started = time.monotonic()
-    print(f"{text} … ", end="", flush=True)
+    say(f"{text} … ", end="")
     try:
         yield
     except Problem:
-        print("failed", flush=True)
+        say("failed")
         raise
-    print(f"{time.monotonic() - started:.1f} s", flush=True)
+    say(f"{time.monotonic() - started:.1f} s")
+
+
+def say(text: str, end: str = "\n") -> None:
+    with contextlib.suppress(OSError):  # nobody may be reading any more: that is no reason to stop halfway
+        print(text, end=end, flush=True)
 
 
 class Shop:
@@ -61,47 +67,62 @@ class Shop:
         stripe = parts.local_stripe(self.stripe_port, env=self.env, logs=logs)
         if self.own_stripe:
             self.programs.append(stripe.start())  # it warms up while the others start
-        self._start_embedded()
+        if self.embedded.servers:
+            with step(f"Starting {' and '.join(server.name for server in self.embedded.servers)}"):
+                self.embedded.start().wait_until_ready()
+        preparation = parts.prepare(env=self.env, logs=logs).start()
+        web = parts.daphne(self.port, env=self.env, logs=logs)
+        self.programs += [preparation, web]
+        if self._schema_is_known():
+            web.start()  # both take their time to import
         with step("Preparing the database"):
-            self._prepare()
+            self._finish(preparation)
         if self.own_stripe:
             with step("Starting the local Stripe"):
                 stripe.wait_until(parts.is_healthy(self.stripe_port))
         with step("Starting the shop"):
-            web = parts.daphne(self.port, env=self.env, logs=logs)
-            self.programs.append(web.start())
+            if not web.running:
+                web.start()
             web.wait_until(parts.is_ready(self.port))
         self._announce()
 
-    def _start_embedded(self) -> None:
-        if self.embedded.valkey:
-            with step("Starting Valkey"):
-                self.embedded.valkey.start().wait_until_ready()
-        if self.embedded.postgres:
-            with step("Starting PostgreSQL"):
-                self.embedded.postgres.start().wait_until_ready()
-
-    def _prepare(self) -> None:
-        preparation = parts.prepare(env=self.env, logs=self.data_dir.logs)
-        self.programs.append(preparation.start())
+    def _finish(self, preparation: Process) -> None:
         if not preparation.wait(120) or preparation.exit_code:
             raise Problem(preparation.obituary())
         self.programs.remove(preparation)
+        self._prepared.write_text(self._schema())
+
+    def _schema_is_known(self) -> bool:
+        """Whether an earlier start has migrated already: if not, nobody may look before that is done."""
+        return self._prepared.exists() and self._prepared.read_text() == self._schema()
+
+    @property
+    def _prepared(self) -> Path:
+        return self.data_dir.path / "prepared"
+
+    def _schema(self) -> str:
+        """Names the database and every migration, those of the installed packages by their pins."""
+        sources = [ROOT / "requirements.txt", *sorted(ROOT.glob("*/migrations/*.py"))]
+        parts = [self.env.get("DATABASE_URL", "").encode(), *(path.read_bytes() for path in sources)]
+        return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
     def _announce(self) -> None:
         here = f"http://127.0.0.1:{self.port}"
         password = "(as set in STAFF_PASSWORD)" if given("STAFF_PASSWORD") else self.env["STAFF_PASSWORD"]
-        print()
-        print(f"Shop ready at {here}/")
-        print(f"Staff login: {self.env['STAFF_USERNAME']} / {password}")
-        print(f"Admin at {here}/admin/")
+        say(f"\nShop ready at {here}/")
+        say(f"Staff login: {self.env['STAFF_USERNAME']} / {password}")
+        say(f"Admin at {here}/admin/")
         if self.own_stripe:
-            print(f"Local Stripe at http://127.0.0.1:{self.stripe_port}/ (pay with card 4242 4242 4242 4242)")
-        print(f"Logs in {self.data_dir.logs}. Ctrl-C stops everything.", flush=True)
+            say(f"Local Stripe at http://127.0.0.1:{self.stripe_port}/ (pay with card 4242 4242 4242 4242)")
+        say(f"Logs in {self.data_dir.logs}. Ctrl-C stops everything.")
 
     def watch(self) -> None:
-        """Returns never: raises Problem when a part dies."""
-        while True:
+        """Raises Problem when a part dies.
+
+        Returns when the terminal is gone: where make leads the session, nobody sends us a SIGHUP.
+        """
+        at_terminal = os.isatty(0)
+        while os.isatty(0) == at_terminal:
             for process in (*self.programs, *self.embedded.processes):
                 if not process.running:
                     raise Problem(process.obituary())

@@ -49,7 +49,8 @@ def _run(command: list[str], env: dict[str, str]) -> int:
     child = subprocess.Popen([*wrapper, *command], env=env)
     while True:
         try:
-            code = child.wait()
+            with interruptions():  # each one anew
+                code = child.wait()
             return code if code >= 0 else 128 - code
         except Interrupted as interrupted:
             # A Ctrl-C went to the child as well, whose last words come first; the others were for us alone.
