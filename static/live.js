@@ -13,6 +13,8 @@
   function show(state, text) {
     const badge = document.getElementById("freshness");
     if (!badge || badge.dataset.state === state) return;
+    // Read out when it gets worse; "Live" after every page load would be noise.
+    badge.ariaLive = state === "live" ? "off" : "polite";
     badge.dataset.state = state;
     badge.querySelector(".freshness-text").textContent = text(time(badge.dataset.asOf));
   }
@@ -33,13 +35,22 @@
     location.reload();
   }
 
+  // Catching up reads behind and sends again what has just changed. The same state is no news: it must not
+  // light up, nor be read out.
+  function isShown(fragment) {
+    const [, id, version] = fragment.match(/ id="([\w-]+)"[^>]* data-version="(\d+)"/) ?? [];
+    return version !== undefined && document.getElementById(id)?.dataset.version === version;
+  }
+
   document.addEventListener("htmx:before:ws:connection", (event) => {
     if (stopped) event.preventDefault();
   });
 
   document.addEventListener("htmx:before:ws:message", (event) => {
     heard = Date.now();
-    const asOf = event.detail.message.json?.as_of;
+    const { text, json } = event.detail.message;
+    if (!json && isShown(text)) event.preventDefault();
+    const asOf = json?.as_of;
     if (!asOf) return;
     document.getElementById("freshness").dataset.asOf = asOf;
     show("live", () => "Live");
