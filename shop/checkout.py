@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import stripe
 from asgiref.sync import sync_to_async
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.urls import reverse
-from stripe.checkout import Session
+from stripe import RequestOptions
+from stripe.checkout import Session, SessionService
 from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
 
 from shop.forms import cart_query
@@ -121,7 +122,7 @@ async def ask(order: Order) -> None:
         return
     try:
         async with asyncio.timeout(TIME_LIMIT):
-            session = await stripe_client().v1.checkout.sessions.retrieve_async(order.stripe_session_id)
+            session = await _retrieve(order.stripe_session_id)
     except (stripe.StripeError, TimeoutError) as error:
         raise StripeUnavailable(order) from error
     await _learn(order, session, Source.RETURN_PAGE)
@@ -129,14 +130,13 @@ async def ask(order: Order) -> None:
 
 async def let_go(order: Order) -> None:
     """End an unpaid order's session at Stripe, and only then the order: a payment that was faster wins."""
-    sessions = stripe_client().v1.checkout.sessions
     session_id = order.stripe_session_id or ""
     try:
         async with asyncio.timeout(TIME_LIMIT):
             try:
-                session = await sessions.expire_async(session_id)
+                session = await _from_stripe(lambda sessions: sessions.expire_async(session_id))
             except stripe.InvalidRequestError:  # it is no longer open
-                session = await sessions.retrieve_async(session_id)
+                session = await _retrieve(session_id)
     except (stripe.StripeError, TimeoutError) as error:
         raise StripeUnavailable(order) from error
     await _learn(order, session, Source.SHOPPER)
@@ -149,7 +149,7 @@ async def _learn(order: Order, session: Session, source: Source) -> None:
 
 async def _session(order: Order, site: str) -> Session:
     if order.stripe_session_id:
-        return await stripe_client().v1.checkout.sessions.retrieve_async(order.stripe_session_id)
+        return await _retrieve(order.stripe_session_id)
     try:
         session = await _create(order, site)
     except (stripe.InvalidRequestError, stripe.IdempotencyError):
@@ -162,10 +162,10 @@ async def _session(order: Order, site: str) -> Session:
 
 async def _create(order: Order, site: str) -> Session:
     params = await sync_to_async(_session_params)(order, site)
+    options: RequestOptions = {"idempotency_key": f"order-{order.public_id}-{order.checkout_attempt}"}
     while True:
-        key = f"order-{order.public_id}-{order.checkout_attempt}"
         try:
-            return await stripe_client().v1.checkout.sessions.create_async(params, {"idempotency_key": key})
+            return await _from_stripe(lambda sessions: sessions.create_async(params, options))
         except stripe.StripeError as error:
             if error.http_status == 409:  # the shopper's other click is being answered: wait for its session
                 await asyncio.sleep(0.3)
@@ -176,6 +176,22 @@ async def _create(order: Order, site: str) -> Session:
             if error.http_status and error.http_status >= 500:
                 await sync_to_async(order.next_attempt)()
             raise
+
+
+async def _retrieve(session_id: str) -> Session:
+    return await _from_stripe(lambda sessions: sessions.retrieve_async(session_id))
+
+
+async def _from_stripe(call: Callable[[SessionService], Awaitable[Session]]) -> Session:
+    # Nobody waits for Stripe with a database connection in hand: a slow Stripe would empty the pool, and
+    # the whole shop, webhooks included, would stand still.
+    await sync_to_async(_put_connection_back)()
+    return await call(stripe_client().v1.checkout.sessions)
+
+
+def _put_connection_back() -> None:
+    if not connection.in_atomic_block:  # a caller's transaction is not ours to end
+        connection.close()
 
 
 def _session_params(order: Order, site: str) -> SessionCreateParams:
