@@ -1,0 +1,312 @@
+"""Stripe slow, failing, busy, or cut off in mid-answer: row 39 of the bad inputs.
+
+Between the shop and the local Stripe stands a bad line, which does to one request after the other what a
+test tells it to, and lets through all that come after.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+import stripe as sdk
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from django.test import Client
+
+from project.asgi import application
+from shop.models import Order, PaymentStatus
+from tests import factories
+from tests.local_stripe import LocalStripe
+
+pytestmark = pytest.mark.django_db
+
+ERRORS = {
+    409: "idempotency_error",
+    429: "rate_limit_error",
+    500: "api_error",
+    502: "api_error",
+    503: "api_error",
+}
+
+
+class BadLine:
+    """`next_come(…)`: an HTTP status to answer with, "cut" after Stripe has done it, or "silence"."""
+
+    def __init__(self, stripe: LocalStripe) -> None:
+        self.stripe = stripe
+        self.troubles: list[Any] = []
+        self.broken_keys: set[str] = set()
+        """Idempotency keys under which Stripe has stored a 500."""
+        self.asked: list[tuple[str, str]] = []
+        """What came through or not: method and idempotency key."""
+        self.over = threading.Event()
+        self.url = ""
+
+    def next_come(self, *troubles: Any) -> None:
+        self.troubles.extend(troubles)
+
+    def sessions_of(self, order: Order) -> list[Any]:
+        every = self.stripe.client().v1.checkout.sessions.list({"limit": 100}).data
+        return [session for session in every if session.client_reference_id == str(order.public_id)]
+
+
+def handler(line: BadLine) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            key = self.headers.get("Idempotency-Key", "")
+            line.asked.append((self.command, key))
+            trouble = line.troubles.pop(0) if line.troubles else None
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if trouble == "silence":
+                line.over.wait(20)
+                self.close_connection = True
+            elif isinstance(trouble, int):
+                if trouble == 500:
+                    line.broken_keys.add(key)
+                self.answer(trouble)
+            elif key and key in line.broken_keys:
+                self.answer(500)
+            else:
+                passed = ("Authorization", "Content-Type", "Idempotency-Key")
+                headers = {name: self.headers[name] for name in passed if name in self.headers}
+                answer = httpx.request(
+                    self.command, line.stripe.url + self.path, content=body, headers=headers, timeout=10
+                )
+                if trouble == "cut":
+                    self.close_connection = True
+                else:
+                    self.answer(answer.status_code, answer.content)
+
+        do_POST = do_GET  # noqa: N815  the name is http.server's
+
+        def answer(self, status: int, body: bytes = b"") -> None:
+            body = (
+                body
+                or b'{"error": {"type": "%s", "message": "Not now."}}'
+                % ERRORS.get(status, "api_error").encode()
+            )
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            """Tests print nothing."""
+
+    return Handler
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's pauses before it tries again: as they are, they would be most of the time of these tests."""
+    monkeypatch.setattr(sdk.HTTPClient, "INITIAL_DELAY", 0.01)
+    monkeypatch.setattr(sdk.HTTPClient, "MAX_DELAY", 0.02)
+
+
+@pytest.fixture
+def line(stripe: LocalStripe, settings: Any) -> Iterator[BadLine]:
+    line = BadLine(stripe)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(line))
+    line.url = settings.STRIPE_API_BASE = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield line
+    line.over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shop's patience, shortened."""
+    monkeypatch.setattr("shop.checkout.TIME_LIMIT", 0.3)
+
+
+@pytest.fixture
+def bell():
+    return factories.product(stock=5)
+
+
+@pytest.fixture
+def shopper():
+    client = Client()
+    client.get("/")
+    return client
+
+
+def post(shopper, bell):
+    return shopper.post("/checkout/", {f"quantity-{bell.slug}": 2})
+
+
+def assert_kept(response, bell):
+    """A clear page, and the order and its stock are there for the next try; returns the order."""
+    order = Order.objects.get()
+    bell.refresh_from_db()
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+    assert "Nothing was charged" in response.text
+    assert order.number in response.text
+    assert f'action="/orders/{order.public_id}/pay/"' in response.text
+    assert (order.payment_status, order.version, bell.held) == (PaymentStatus.PENDING, 1, 2)
+    return order
+
+
+def assert_one_session(line, response, order):
+    order.refresh_from_db()
+    [session] = line.sessions_of(order)
+    assert (response.status_code, response["Location"]) == (303, line.stripe.page(session))
+    assert order.stripe_session_id == session.id
+    assert Order.objects.get() == order
+
+
+FAILURES = {"500": [500] * 3, "502": [502] * 3, "503": [503] * 3, "429, never tried again by the SDK": [429]}
+
+
+@pytest.mark.parametrize("failures", FAILURES.values(), ids=FAILURES.keys())
+def test_stripe_that_fails_keeps_the_order_and_the_next_try_gets_the_one_session(
+    line, shopper, bell, failures
+):
+    line.next_come(*failures)
+    order = assert_kept(post(shopper, bell), bell)
+
+    assert_one_session(line, shopper.post(f"/orders/{order.public_id}/pay/"), order)
+
+
+@pytest.mark.parametrize("failures", FAILURES.values(), ids=FAILURES.keys())
+def test_buying_the_same_cart_again_is_the_next_try_too(line, shopper, bell, failures):
+    line.next_come(*failures)
+    order = assert_kept(post(shopper, bell), bell)
+
+    assert_one_session(line, post(shopper, bell), order)
+
+
+def test_a_500_that_stripe_repeats_for_its_key_is_left_behind_with_the_key(line, shopper, bell):
+    line.next_come(500)
+    order = assert_kept(post(shopper, bell), bell)
+    assert len(line.asked) == 3, "the SDK asks again under the same key, and gets the stored answer"
+    assert len({key for _method, key in line.asked}) == 1
+
+    assert_one_session(line, post(shopper, bell), order)
+    assert len({key for _method, key in line.asked}) == 2
+
+
+@pytest.mark.parametrize("hiccup", [[503], [503, 503], [409], [409] * 4], ids=str)
+def test_a_hiccup_is_not_even_noticed(line, shopper, bell, hiccup):
+    line.next_come(*hiccup)
+    assert_one_session(line, post(shopper, bell), Order.objects.get())
+
+
+def test_a_line_cut_after_stripe_made_the_session_gets_that_very_session(line, shopper, bell):
+    line.next_come("cut")
+    response = post(shopper, bell)
+
+    assert_one_session(line, response, Order.objects.get())
+    assert len(line.asked) == 2
+    assert len({key for _method, key in line.asked}) == 1
+
+
+def test_a_line_cut_every_time_keeps_the_order_for_the_session_that_was_made(line, shopper, bell):
+    line.next_come("cut", "cut", "cut")
+    order = assert_kept(post(shopper, bell), bell)
+    assert len(line.sessions_of(order)) == 1
+
+    assert_one_session(line, post(shopper, bell), order)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_silent_stripe_is_not_waited_for(line, shopper, bell):
+    line.next_come("silence")
+    order = assert_kept(post(shopper, bell), bell)
+
+    assert_one_session(line, post(shopper, bell), order)
+    assert len({key for _method, key in line.asked}) == 1, "the session might have been made: the same key"
+
+
+def test_no_stripe_at_all(shopper, bell, settings):
+    settings.STRIPE_API_BASE = "http://127.0.0.1:1"
+    assert_kept(post(shopper, bell), bell)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("trouble", ["silence", 500, 429])
+def test_the_order_page_asks_in_vain(line, shopper, bell, trouble):
+    post(shopper, bell)
+    order = Order.objects.get()
+    line.next_come(*[trouble] * 3)
+
+    assert shopper.post(f"/orders/{order.public_id}/check/").status_code == 503
+    order.refresh_from_db()
+    assert (order.payment_status, order.version) == (PaymentStatus.PENDING, 1)
+    assert shopper.get(f"/orders/{order.public_id}/?from=stripe").status_code == 200
+
+
+@pytest.mark.usefixtures("impatient")
+def test_paying_later_in_vain_keeps_the_order_and_its_session(line, shopper, bell):
+    address = post(shopper, bell)["Location"]
+    line.next_come("silence")
+    order = Order.objects.get()
+
+    assert_kept(shopper.post(f"/orders/{order.public_id}/pay/"), bell)
+    assert shopper.post(f"/orders/{order.public_id}/pay/")["Location"] == address
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_earlier_order_is_not_let_go_unless_stripe_ends_its_session(line, shopper, bell):
+    post(shopper, bell)
+    earlier = Order.objects.get()
+    line.next_come("silence")
+
+    assert shopper.post("/checkout/", {f"quantity-{bell.slug}": 5}).status_code == 503
+    earlier.refresh_from_db()
+    bell.refresh_from_db()
+    assert (earlier.payment_status, bell.held) == (PaymentStatus.PENDING, 2)
+
+
+def test_what_stripe_did_is_not_told_to_the_shopper_or_the_log(line, shopper, bell, caplog):
+    line.next_come(500)
+    response = post(shopper, bell)
+
+    for told in (caplog.text, response.text):
+        assert "Traceback" not in told
+        assert "sk_test" not in told
+        assert "Not now." not in told
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_however_many_wait_for_a_silent_stripe_the_database_is_free_for_others(line):
+    """More than the pool has connections, through the real door, each with a thread of its own."""
+    bell = await sync_to_async(factories.product)(stock=100)
+    waiting = [asyncio.create_task(answer("POST", "/checkout/", bell)) for _ in range(25)]
+    line.next_come(*["silence"] * len(waiting))
+    async with asyncio.timeout(15):
+        while len(line.asked) < len(waiting):  # noqa: ASYNC110  it is counted in another thread
+            await asyncio.sleep(0.01)
+
+        assert await answer("GET", "/readyz") == 200
+        line.over.set()
+        assert set(await asyncio.gather(*waiting)) == {303}
+
+
+async def answer(method, path, bell=None):
+    """The status of the answer to a request of its own browser."""
+    token = "t" * 32
+    headers = {
+        "host": "127.0.0.1",
+        "cookie": f"csrftoken={token}",
+        "x-csrftoken": token,
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    scope = {"type": "http", "method": method, "path": path, "query_string": b""}
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+    browser = ApplicationCommunicator(application, scope)
+    body = f"quantity-{bell.slug}=1".encode() if bell else b""
+    await browser.send_input({"type": "http.request", "body": body})
+    status = (await browser.receive_output(timeout=15))["status"]
+    await browser.wait(timeout=15)
+    return status
