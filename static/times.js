@@ -1,12 +1,15 @@
 // Times as the reader's clock shows them. Without JavaScript they are the server's, with its zone.
 (() => {
-  const format = (time) => {
-    const timeStyle = time.closest(".timeline") ? "medium" : "short";
-    return new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle });
-  };
-  function localise() {
-    for (const time of document.querySelectorAll("time[datetime]")) time.textContent = format(time);
+  function local(time) {
+    const date = new Date(time.dateTime);
+    const parts = { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
+    if (date.getFullYear() !== new Date().getFullYear()) parts.year = "numeric";
+    if (time.closest(".timeline")) parts.second = "2-digit";
+    return date.toLocaleString([], parts);
   }
-  document.addEventListener("htmx:after:swap", localise);
+  function localise() {
+    for (const time of document.querySelectorAll("time[datetime]")) time.textContent = local(time);
+  }
+  document.addEventListener("htmx:after:ws:message", localise);
   localise();
 })();
