@@ -11,9 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 pages = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  needs the apps that the line above loads
+from django.urls import reverse  # noqa: E402
 
 from project import daphne_close  # noqa: E402
 from project.static import static_application  # noqa: E402
+from project.webhook_door import stripe_webhook  # noqa: E402
 from realtime.routing import sockets  # noqa: E402
 
 Scope = dict[str, Any]
@@ -22,12 +24,17 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 daphne_close.install()
 static = static_application()
+WEBHOOK = reverse("stripe_webhook")
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send static files their own way."""
-    app = static if scope["path"].startswith(settings.STATIC_URL) else pages
-    await app(scope, receive, send)
+    """Three ways in: static files, Stripe's webhook, and everything else."""
+    if scope["path"].startswith(settings.STATIC_URL):
+        await static(scope, receive, send)
+    elif scope["path"] == WEBHOOK and scope["method"] == "POST":
+        await stripe_webhook(scope, receive, send)
+    else:
+        await pages(scope, receive, send)
 
 
 by_protocol = ProtocolTypeRouter({"http": http, "websocket": sockets})

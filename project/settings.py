@@ -73,10 +73,11 @@ TEMPLATES = [
 # The sweep (realtime/sweep.py) reads behind by more than the longest transaction, so the database has
 # to have a longest one. PostgreSQL 17 and later can bound the whole of it: see .env.example.
 _SESSION_OPTIONS = "-c statement_timeout=5s -c idle_in_transaction_session_timeout=5s"
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 5},
+    "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
     "options": env("DATABASE_SESSION_OPTIONS", default=_SESSION_OPTIONS),
     **DATABASES["default"].get("OPTIONS", {}),
 }

@@ -45,17 +45,21 @@ class SessionFacts:
 
 def apply_session(facts: SessionFacts, source: Source) -> tuple[Outcome, Order | None]:
     """Let the order follow its session; returns what came of it and the order, if there is one."""
-    order = Order.objects.filter(public_id=facts.public_id).first() if facts.public_id else None
-    if order is None:
-        log.error("Stripe session %s belongs to no order of ours", facts.id)
-        return Outcome.UNMATCHED, None
+    with Order.objects.locking(public_id=facts.public_id) as order:
+        if order is None:
+            log.error("Stripe session %s belongs to no order of ours", facts.id)
+            return Outcome.UNMATCHED, None
+        return _follow(order, facts, source), order
+
+
+def _follow(order: Order, facts: SessionFacts, source: Source) -> Outcome:
     if facts.status == "complete":
-        return _complete(order, facts, source), order
+        return _complete(order, facts, source)
     # An order whose session was asked for twice has a second one that nobody ever saw: the end of that
     # one is not the end of the order.
     if facts.status == "expired" and order.stripe_session_id in (None, facts.id):
-        return _outcome(order.expire(source=source)), order
-    return Outcome.IGNORED, order
+        return _outcome(order.expire(source=source))
+    return Outcome.IGNORED
 
 
 def _complete(order: Order, facts: SessionFacts, source: Source) -> Outcome:

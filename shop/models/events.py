@@ -1,7 +1,12 @@
 """The inbox of Stripe's events: its primary key makes each of them count once."""
 
+from typing import TYPE_CHECKING
+
 from django.db import connection, models
 from django.db.models.functions import Now
+
+if TYPE_CHECKING:
+    from shop.models.orders import Order
 
 
 class Outcome(models.TextChoices):
@@ -17,8 +22,8 @@ OPEN = frozenset({Outcome.RECEIVED, Outcome.UNMATCHED})
 
 
 class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
-    def receive(self, event_id: str, event_type: str, created: int, payload: str) -> tuple[str, int]:
-        """Record a delivery; returns (the outcome so far, how many deliveries there have been).
+    def receive(self, event_id: str, event_type: str, created: int, payload: str) -> str:
+        """Record a delivery; returns the outcome so far.
 
         One statement: it inserts the event or counts the delivery, and in both cases locks the row
         until the transaction ends, so the same event delivered ten times at once waits in line here.
@@ -30,12 +35,20 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
                 INSERT INTO shop_stripeevent AS inbox (id, type, created, payload, outcome)
                 VALUES (%s, %s, to_timestamp(%s), %s, %s)
                 ON CONFLICT (id) DO UPDATE SET attempts = inbox.attempts + 1
-                RETURNING outcome, attempts
+                RETURNING outcome
                 """,
                 [event_id, event_type, created, payload, Outcome.RECEIVED],
             )
-            outcome, attempts = cursor.fetchone()
-        return outcome, attempts
+            outcome: str = cursor.fetchone()[0]
+        return outcome
+
+    def settle(self, event_id: str, outcome: Outcome, order: "Order | None") -> None:
+        """Write down what came of it."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE shop_stripeevent SET outcome = %s, order_id = %s WHERE id = %s",
+                [outcome, order.pk if order else None, event_id],
+            )
 
 
 class StripeEvent(models.Model):

@@ -44,6 +44,23 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """What a shopper's list shows: everything but checkouts that came to nothing."""
         return self.exclude(payment_status__in=[PaymentStatus.EXPIRED, PaymentStatus.CANCELLED])
 
+    @contextmanager
+    def locking(self, **which: Any) -> Iterator["Order | None"]:
+        """The order that is meant, if there is one, its row locked until the transaction around it ends.
+
+        What is decided inside is decided on what the row says, and the verbs need not lock it again.
+        """
+        with transaction.atomic(savepoint=False):
+            order = self.select_for_update().filter(**which).order_by().first()
+            if order is None:
+                yield None
+                return
+            order.is_locked = True
+            try:
+                yield order
+            finally:
+                order.is_locked = False
+
     def for_lists(self) -> "OrderQuerySet":
         """With lines: two queries however many orders there are."""
         return self.prefetch_related("lines")
@@ -77,6 +94,7 @@ class Order(models.Model):
     updated_at = models.DateTimeField(db_default=Now(), db_index=True)
 
     objects = OrderQuerySet.as_manager()
+    is_locked = False
 
     class Meta:
         ordering = ["-placed_at", "-pk"]
@@ -226,7 +244,10 @@ class Order(models.Model):
     @contextmanager
     def locked(self) -> Iterator[None]:
         """A transaction in which this row, as read under its lock, is ours alone."""
-        with transaction.atomic():
+        if self.is_locked:
+            yield
+            return
+        with transaction.atomic(savepoint=False):
             self.refresh_from_db(from_queryset=Order.objects.select_for_update())
             yield
 
