@@ -37,7 +37,11 @@ async def stripe_webhook(scope: Scope, receive: Receive, send: Send) -> None:
     except Exception:
         log.exception("A webhook could not be recorded")  # Stripe comes back with it
         status, text = 500, "Not recorded.\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})
 
