@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 # Who kills make kills what it started, too.
 SANDBOX := exec $(VENV)/python -m sandbox.die_with_parent --signal TERM -- $(VENV)/python -m sandbox
-COMPILE := $(VENV)/python -m uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
+COMPILE := PATH="$$PATH:$(VENV)" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header pyproject.toml
 
 .PHONY: help run test check lint lint-in-services bench requirements clean python ports run-packages packages chromium
@@ -43,8 +43,8 @@ bench: packages
 
 requirements: packages
 	$(COMPILE) $(ARGS) --group dev -o requirements-dev.txt
-	$(COMPILE) $(ARGS) --group sandbox -c requirements-dev.txt -o requirements-sandbox.txt
-	$(COMPILE) $(ARGS) -c requirements-dev.txt -o requirements.txt
+	$(COMPILE) $(ARGS) --group sandbox -o requirements-sandbox.txt
+	$(COMPILE) $(ARGS) -o requirements.txt
 
 clean:
 	@! test -L .data/postgres || rm -rf "$$(readlink .data/postgres)"  # root's database may lie elsewhere

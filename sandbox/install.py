@@ -65,18 +65,19 @@ def _healthy() -> bool:
 
 
 def _make_venv() -> bool:
-    if not _healthy():
+    healthy = _healthy()
+    if not healthy:
         shutil.rmtree(VENV, ignore_errors=True)
-        made = subprocess.run(
-            [_base_python(), "-m", "venv", VENV], check=False, capture_output=True, text=True
-        )
-        if made.returncode:
-            shutil.rmtree(VENV, ignore_errors=True)
-            _complain(_why_no_venv(made.stdout + made.stderr))
-            return False
-    STAMP.unlink(missing_ok=True)
+    VENV.mkdir(exist_ok=True)
     UNDER_WAY.touch()
-    return True
+    STAMP.unlink(missing_ok=True)
+    if healthy:
+        return True
+    line = [_base_python(), "-m", "venv", *(["--without-pip"] if shutil.which("uv") else []), str(VENV)]
+    made = subprocess.run(line, check=False, capture_output=True, text=True)
+    if made.returncode:
+        _complain(_why_no_venv(made.stdout + made.stderr))
+    return made.returncode == 0
 
 
 def _base_python() -> str:
@@ -94,7 +95,7 @@ def _why_no_venv(output: str) -> str:
 
 
 def _fill(requirements: Path) -> bool:
-    """With uv, which takes seconds, or with pip, which is always there."""
+    """With uv, which takes seconds; with pip where uv cannot be had."""
     env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(VENV)}
     uv = shutil.which("uv") or _own_uv()
     if uv:
@@ -102,9 +103,10 @@ def _fill(requirements: Path) -> bool:
         if synced.returncode == 0:
             return True
         print("uv could not install them; trying pip …", flush=True)
-    return _pip("install", "--quiet", "--requirement", str(requirements)) or not _complain(
-        f"The packages of {requirements.name} could not be installed; pip says why above."
-    )
+    if _pip("install", "--quiet", "--requirement", str(requirements)):
+        return True
+    _complain(f"The packages of {requirements.name} could not be installed: see above.")
+    return False
 
 
 def _own_uv() -> str | None:

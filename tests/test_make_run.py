@@ -21,11 +21,10 @@ from sandbox.processes import Process
 from sandbox.valkey import Valkey
 
 # A developer's own settings, in .env or around the tests, must not decide here. Empty counts as unset.
-UNSET = dict.fromkeys(
-    "DATABASE_URL REDIS_URL STRIPE_SECRET_KEY STRIPE_PUBLISHABLE_KEY STRIPE_WEBHOOK_SECRET"
-    " SECRET_KEY PUBLIC_URL STAFF_USERNAME STAFF_PASSWORD DATABASE_SESSION_OPTIONS".split(),
-    "",
-)
+SETTINGS = ["DATABASE_URL", "DATABASE_SESSION_OPTIONS", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL"]
+SETTINGS += ["STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"]
+SETTINGS += ["STAFF_USERNAME", "STAFF_PASSWORD"]
+UNSET = dict.fromkeys(SETTINGS, "")
 
 
 class Runner:
