@@ -1,0 +1,154 @@
+"""Requests that no browser of ours would send: foreign forms, wrong hosts, broken paths, floods of fields."""
+
+import re
+
+import pytest
+from django.test import AsyncClient, Client
+
+from shop.models import Order
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
+FORMS = [
+    "/checkout/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/logout/",
+    "/accounts/password_reset/",
+]
+
+
+@pytest.fixture
+def browser():
+    """With CSRF as it is in production."""
+    return Client(enforce_csrf_checks=True)
+
+
+def assert_says_what_to_do(response):
+    assert response.status_code == 403
+    assert "send it once more" in response.text
+    assert "Shopbell</title>" in response.text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_without_a_token_is_refused_with_advice_31(browser, form):
+    assert_says_what_to_do(browser.post(form, {"quantity-bell": "1"}))
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "a" * 32, "a" * 64])
+def test_a_form_with_a_token_that_is_not_ours_is_refused_31(browser, token):
+    browser.get("/accounts/login/")
+    assert_says_what_to_do(browser.post("/checkout/", {"csrfmiddlewaretoken": token}))
+
+
+def test_a_form_of_another_site_is_refused_31(browser):
+    bell = factories.product()
+    token = TOKEN.search(browser.get("/").text)[1]
+    data = {"csrfmiddlewaretoken": token, f"quantity-{bell.slug}": "1"}
+
+    assert_says_what_to_do(browser.post("/checkout/", data, headers={"origin": "https://evil.example"}))
+    assert_says_what_to_do(browser.post("/checkout/", data, headers={"origin": "null"}))
+    assert not Order.objects.exists()
+
+
+def test_our_own_form_is_taken(browser, stripe):
+    bell = factories.product()
+    token = TOKEN.search(browser.get("/").text)[1]
+    data = {"csrfmiddlewaretoken": token, f"quantity-{bell.slug}": "1"}
+
+    assert browser.post("/checkout/", data, headers={"origin": "http://testserver"}).status_code == 303
+
+
+@pytest.mark.parametrize("action", ["pay", "check"])
+def test_an_orders_buttons_want_a_token_too_31(browser, action):
+    browser.get("/")
+    order = factories.order(factories.shopper_of(browser))
+
+    assert_says_what_to_do(browser.post(f"/orders/{order.public_id}/{action}/"))
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "testserver.evil.example", "127.0.0.1.evil.example", "a b", ""]
+)
+def test_a_wrong_host_is_refused_35(client, host):
+    response = client.get("/orders/", headers={"host": host})
+
+    assert response.status_code == 400
+    assert "Traceback" not in response.text
+    assert "evil" not in response.text
+
+
+PATHS = [
+    "/%00",
+    "/%ff",
+    "/orders/%00/",
+    "/orders/%ff/",
+    "/%c3%28",
+    "/..%2f..%2fetc",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_broken_path_is_not_there_36(path):
+    for client in (AsyncClient(), Client()):
+        answer = client.get(path)
+        response = await answer if isinstance(client, AsyncClient) else answer
+        assert response.status_code in (400, 404)
+        assert "Traceback" not in response.text
+
+
+def test_two_thousand_fields_are_too_many_38(client):
+    response = client.post("/checkout/", {f"quantity-{number}": "1" for number in range(2000)})
+
+    assert response.status_code in (400, 413)
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("form", ["/checkout/", "/accounts/login/", "/cart/"])
+def test_ten_megabytes_of_form_are_too_much_38(browser, form):
+    body = "quantity-bell=" + "1" * 10_000_000
+    response = browser.post(form, body, content_type="application/x-www-form-urlencoded")
+
+    assert response.status_code in (400, 403, 405, 413)
+
+
+def test_a_file_is_not_kept(client, tmp_path, settings):
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    bell = factories.product()
+    (tmp_path / "large").write_bytes(b"x" * 3_000_000)
+    with (tmp_path / "large").open("rb") as file:
+        response = client.post("/checkout/", {f"quantity-{bell.slug}": file})
+
+    assert response.status_code == 422
+    assert [path.name for path in tmp_path.iterdir()] == ["large"]
+
+
+ODD_COOKIES = {
+    "a guest that nobody signed": {"guest": "00000000000000000000000000000000"},
+    "a guest with a bad signature": {"guest": "00000000000000000000000000000000:1:x"},
+    "no guest at all": {"guest": ":::"},
+    "an unknown session": {"sessionid": "x" * 32},
+    "a session of one letter": {"sessionid": "x"},
+}
+
+
+@pytest.mark.parametrize("cookies", ODD_COOKIES.values(), ids=ODD_COOKIES.keys())
+def test_an_odd_cookie_makes_a_newcomer(client, cookies):
+    for name, value in cookies.items():
+        client.cookies[name] = value
+    response = client.get("/")
+
+    assert response.status_code == 200
+    assert factories.shopper_of(client).guest_id is not None
+
+
+def test_the_guest_cookie_is_signed_long_lived_and_out_of_reach_of_scripts(client):
+    client.get("/")
+    cookie = client.cookies["guest"]
+
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["max-age"] == 365 * 24 * 3600
+    assert factories.shopper_of(client).guest_id.version == 4
