@@ -116,10 +116,12 @@ class Hub:
         wanted = set(self._by_topic)
         try:
             for topic in wanted - self._subscribed:
-                await asyncio.wait_for(self._layer.group_add(topic, self._channel), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self._layer.group_add(topic, self._channel)
                 self._subscribed.add(topic)
             for topic in self._subscribed - wanted:
-                await asyncio.wait_for(self._layer.group_discard(topic, self._channel), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self._layer.group_discard(topic, self._channel)
                 self._subscribed.discard(topic)
         except Exception:
             self._topics_moved.set()
