@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from realtime.fragments import Fragment
@@ -23,13 +24,14 @@ class Page:
     """
 
     __slots__ = (
+        "_close",
+        "_closing",
         "_mail",
         "_send",
         "_versions",
         "_word",
         "_writer",
         "caught_up",
-        "close",
         "rendered_at",
         "topics",
         "visit",
@@ -39,7 +41,7 @@ class Page:
         self, send: Send, close: Close, visit: Visit, topics: frozenset[str], rendered_at: float
     ) -> None:
         self._send = send
-        self.close = close
+        self._close = close
         self.visit = visit
         self.topics = topics
         self.rendered_at = rendered_at
@@ -48,6 +50,7 @@ class Page:
         self._mail: dict[str, Fragment] = {}
         self._word = ""
         self._writer: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     @property
     def floor(self) -> float:
@@ -80,6 +83,11 @@ class Page:
         self._mail.clear()
         self._word = ""
 
+    def end(self, code: int) -> None:
+        """Send nothing more, and close. Waits for nobody: the client may have stopped reading."""
+        self.shut()
+        self._closing = asyncio.create_task(self._end(code))
+
     def _deliver(self) -> None:
         if self.caught_up and (self._mail or self._word) and self._writer is None:
             self._writer = asyncio.create_task(self._write())
@@ -92,6 +100,10 @@ class Page:
             self.shut()
         finally:
             self._writer = None
+
+    async def _end(self, code: int) -> None:
+        with suppress(Exception):  # the socket may be gone already
+            await self._close(code)
 
     def _next(self) -> str:
         if self._mail:

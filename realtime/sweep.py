@@ -79,7 +79,7 @@ class Sweep:
         word = json.dumps({"as_of": news.as_of}) if say else ""
         for page in self._hub.pages.intersection(pages):
             if page.visit in news.ended:
-                await page.close(SESSION_OVER)
+                page.end(SESSION_OVER)
             else:
                 page.confirm(word)
         return news.as_of
