@@ -10,6 +10,7 @@ from asgiref.sync import SyncToAsync
 from django.db import connections
 from django.test import Client
 
+from realtime import sweep
 from tests import stripe_events
 from tests.local_stripe import KEY, LocalStripe
 
@@ -78,3 +79,16 @@ def stripe(local_stripe: LocalStripe, settings: Any) -> LocalStripe:
     """The local Stripe, with the shop talking to it."""
     settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY = local_stripe.url, KEY
     return local_stripe
+
+
+@pytest.fixture
+def quick_patrols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty patrols a second instead of one in 5 s, and a word to every page after each."""
+    monkeypatch.setattr(sweep, "INTERVAL", 0.05)
+    monkeypatch.setattr(sweep, "HEARTBEAT", 1)
+
+
+@pytest.fixture
+def no_patrols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives now was hurried, or greeted with."""
+    monkeypatch.setattr(sweep, "INTERVAL", 3600)

@@ -5,6 +5,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,13 @@ PATIENCE = 10.0
 
 # Tests and sweeps share one thread for the database, so what a test does there is in line with them.
 in_thread = sync_to_async
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait until it is true."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110  the condition knows no event
+            await asyncio.sleep(0.01)
 
 
 class Closed(AssertionError):
@@ -99,26 +107,22 @@ class Socket:
 
     async def word(self, after: float = 0) -> float:
         """The `as_of` of the next word that is later than `after`: all that was news then has come."""
-        while True:
-            message = await self._next()
-            if isinstance(message, float) and message > after:
-                return message
+        word = await self._find(lambda message: isinstance(message, float) and message > after)
+        assert isinstance(word, float)
+        return word
 
     async def frame(self, like: Callable[[Frame], Any] = lambda frame: True) -> Frame:
         """The next fragment that is as wanted."""
-        while True:
-            message = await self._next()
-            if isinstance(message, Frame) and like(message):
-                return message
+        frame = await self._find(lambda message: isinstance(message, Frame) and like(message))
+        assert isinstance(frame, Frame)
+        return frame
 
     async def closes(self) -> int:
         """The code with which the server closes it. What comes before goes to `frames`."""
-        while True:
-            try:
-                await self._next()
-            except Closed:
-                assert self.code is not None
-                return self.code
+        with suppress(Closed):
+            await self._find(lambda message: False)
+        assert self.code is not None
+        return self.code
 
     async def patrolled(self) -> None:
         """Wait until a patrol that began after this call has brought all that it had to bring."""
@@ -128,10 +132,17 @@ class Socket:
     @property
     def silent(self) -> bool:
         """Nothing has come that was not looked at."""
-        return self._line.output_queue.empty()
+        return bool(self._line.output_queue.empty())
+
+    async def _find(self, wanted: Callable[[Frame | float], Any]) -> Frame | float:
+        """The first message that is wanted."""
+        async with asyncio.timeout(PATIENCE):
+            while not wanted(message := await self._next()):
+                pass
+        return message
 
     async def _next(self) -> Frame | float:
-        message = await self._line.receive_output(PATIENCE)
+        message = await self._line.receive_output(2 * PATIENCE)
         if message["type"] == "websocket.close":
             self.code = message["code"]
             raise Closed(f"closed with {self.code}")
@@ -203,11 +214,11 @@ class Queries:
     count = 0
 
     async def __aenter__(self) -> Self:
-        await in_thread(connection.execute_wrappers.append)(self._see)
+        await in_thread(lambda: connection.execute_wrappers.append(self._see))()
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        await in_thread(connection.execute_wrappers.remove)(self._see)
+        await in_thread(lambda: connection.execute_wrappers.remove(self._see))()
 
     def _see(self, execute: Callable[..., Any], *statement: Any) -> Any:
         self.count += 1

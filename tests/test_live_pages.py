@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from shop.models import PaymentStatus
+from shop.models import PaymentStatus, Source
 from tests import factories, stripe_events
 from tests.live import Page, an_order, in_thread, live
 
@@ -78,7 +78,7 @@ async def test_a_fragment_that_is_pushed_is_the_part_that_the_page_includes(shop
     path = order.get_absolute_url()
     page = await live(shopper, path)
 
-    await in_thread(order.flag)("Look at it.", source="staff")
+    await in_thread(order.flag)("Look at it.", source=Source.STAFF)
     frame = await page.frame(lambda frame: frame.version == 2)
 
     part = frame.text[frame.text.index(">") + 1 : frame.text.rindex("</hx-partial>")]

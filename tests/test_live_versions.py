@@ -7,7 +7,7 @@ import pytest
 from realtime import sweep
 from realtime.fragments import Fragment, order_fragments
 from realtime.publish import publish
-from shop.models import Order, PaymentStatus
+from shop.models import Order, PaymentStatus, Source
 from tests import factories, stripe_events
 from tests.live import Page, Socket, an_order, in_thread, live
 
@@ -22,7 +22,7 @@ async def as_pushed(order: Order) -> list[Fragment]:
 async def a_sign_of_life(order: Order, page: Socket) -> None:
     """Change the order once more and wait for it: what was to come before that has come."""
     changed = order.version
-    await in_thread(order.flag)(f"Look at version {changed}.", source="staff")
+    await in_thread(order.flag)(f"Look at version {changed}.", source=Source.STAFF)
     await page.frame(lambda frame: frame.version > changed)
 
 
@@ -96,7 +96,7 @@ async def test_thirty_changes_arrive_in_order_and_the_last_one_always(shopper):
     seen = len(page.frames)
 
     for number in range(30):
-        await in_thread(order.flag)(f"Reason {number}.", source="staff")
+        await in_thread(order.flag)(f"Reason {number}.", source=Source.STAFF)
     await page.frame(lambda frame: frame.version == 31)
 
     versions = [frame.version for frame in page.frames[seen:]]
