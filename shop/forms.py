@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
@@ -87,9 +87,10 @@ class CartForm(forms.Form):
         return next((product.currency for product, _ in self._chosen()), "")
 
     def add_sold_out(self, product: Product) -> None:
-        """Say at the field what is left."""
-        left = product.available
-        self.add_error(field_name(product), f"Only {left} left just now." if left else "Sold out just now.")
+        """Say at the field what is left; the card around it shows the same."""
+        name, left = field_name(product), product.available
+        cast("QuantityField", self.fields[name]).product = product
+        self.add_error(name, f"Only {left} left just now." if left else "Sold out just now.")
 
     def _chosen(self) -> Iterable[tuple[Product, int]]:
         for name, quantity in self.cleaned_data.items():
