@@ -4,15 +4,25 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db import IntegrityError
-from django.forms import ModelForm
+from django.forms import ModelForm, ValidationError
 from django.http import HttpRequest
 
 from shop.models import Order, OrderChange, OrderLine, Product, StripeEvent
 from shop.money import formatted
 
 
+class ProductForm(ModelForm):
+    def clean_stock(self) -> int | None:
+        """Staff's count must cover what is promised; a stock that they did not touch is not written."""
+        stock: int | None = self.cleaned_data["stock"]
+        if stock is not None and stock < self.instance.held and "stock" in self.changed_data:
+            raise ValidationError("Open orders hold more than that: the stock must cover them.")
+        return stock
+
+
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
+    form = ProductForm
     list_display = ["name", "price", "stock", "held", "active"]
     list_filter = ["active"]
     search_fields = ["name", "slug"]
@@ -22,6 +32,10 @@ class ProductAdmin(admin.ModelAdmin):
     @admin.display(ordering="unit_amount")
     def price(self, product: Product) -> str:
         return formatted(product.unit_amount, product.currency)
+
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> Any:
+        """The form says what it showed, so that what orders changed meanwhile is not taken for staff's."""
+        return super().formfield_for_dbfield(*args, show_hidden_initial=True, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Product, form: ModelForm, change: bool) -> None:
         """Write only what staff changed: orders move stock and holds while the form is open."""
