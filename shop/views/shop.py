@@ -38,7 +38,7 @@ def shop_page(request: ShopRequest, form: CartForm, *, status: int = 200, **cont
     """The page around a cart; also the answer to a cart that cannot be bought as it is."""
     as_of = database_now()
     shopper = shopper_of(request)
-    orders = Order.objects.of(shopper).for_lists()[: NEWEST + 1]
+    orders = list(Order.objects.of(shopper).for_lists()[: NEWEST + 1])
     context |= {
         "as_of": as_of,
         "shopper": shopper,
