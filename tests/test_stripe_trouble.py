@@ -7,6 +7,7 @@ test tells it to, and lets through all that come after.
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -122,10 +123,12 @@ def line(stripe: LocalStripe, settings: Any) -> Iterator[BadLine]:
     thread.join()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shop's patience, shortened."""
-    monkeypatch.setattr("shop.checkout.TIME_LIMIT", 0.3)
+@contextmanager
+def impatience() -> Iterator[None]:
+    """The shop's patience, shortened while Stripe is silent: afterwards even a slow machine has time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shop.checkout.TIME_LIMIT", 0.3)
+        yield
 
 
 @pytest.fixture
@@ -219,10 +222,10 @@ def test_a_line_cut_every_time_keeps_the_order_for_the_session_that_was_made(lin
     assert_one_session(line, post(shopper, bell), order)
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_silent_stripe_is_not_waited_for(line, shopper, bell):
     line.next_come("silence")
-    order = assert_kept(post(shopper, bell), bell)
+    with impatience():
+        order = assert_kept(post(shopper, bell), bell)
 
     assert_one_session(line, post(shopper, bell), order)
     assert len({key for _method, key in line.asked}) == 1, "the session might have been made: the same key"
@@ -233,36 +236,36 @@ def test_no_stripe_at_all(shopper, bell, settings):
     assert_kept(post(shopper, bell), bell)
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("trouble", ["silence", 500, 429])
 def test_the_order_page_asks_in_vain(line, shopper, bell, trouble):
     post(shopper, bell)
     order = Order.objects.get()
     line.next_come(*[trouble] * 3)
 
-    assert shopper.post(f"/orders/{order.public_id}/check/").status_code == 503
+    with impatience():
+        assert shopper.post(f"/orders/{order.public_id}/check/").status_code == 503
     order.refresh_from_db()
     assert (order.payment_status, order.version) == (PaymentStatus.PENDING, 1)
     assert shopper.get(f"/orders/{order.public_id}/?from=stripe").status_code == 200
 
 
-@pytest.mark.usefixtures("impatient")
 def test_paying_later_in_vain_keeps_the_order_and_its_session(line, shopper, bell):
     address = post(shopper, bell)["Location"]
     line.next_come("silence")
     order = Order.objects.get()
 
-    assert_kept(shopper.post(f"/orders/{order.public_id}/pay/"), bell)
+    with impatience():
+        assert_kept(shopper.post(f"/orders/{order.public_id}/pay/"), bell)
     assert shopper.post(f"/orders/{order.public_id}/pay/")["Location"] == address
 
 
-@pytest.mark.usefixtures("impatient")
 def test_an_earlier_order_is_not_let_go_unless_stripe_ends_its_session(line, shopper, bell):
     post(shopper, bell)
     earlier = Order.objects.get()
     line.next_come("silence")
 
-    assert shopper.post("/checkout/", {f"quantity-{bell.slug}": 5}).status_code == 503
+    with impatience():
+        assert shopper.post("/checkout/", {f"quantity-{bell.slug}": 5}).status_code == 503
     earlier.refresh_from_db()
     bell.refresh_from_db()
     assert (earlier.payment_status, bell.held) == (PaymentStatus.PENDING, 2)
