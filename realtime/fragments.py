@@ -1,5 +1,6 @@
 """Fragments: the part of a page that a change makes anew, rendered once for all who see it."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -40,14 +41,15 @@ def stock_key(product: Product) -> str:
     return f"stock-{product.slug}"
 
 
-def order_fragments(order: Order) -> list[Fragment]:
-    """The order as its own page shows it, and as its shopper's lists do."""
+def order_fragments(order: Order) -> Iterator[Fragment]:
+    """The order as its own page shows it, and as its shopper's lists do.
+
+    Rendered one by one, so that who waits for the first need not wait for the second.
+    """
     page, lists = order_topics(order)
     key, context = order_key(order), {"order": order}
-    return [
-        _fragment(order, page, key, "live/_order.html", context),
-        _fragment(order, lists, key, "live/_order_row.html", context | {"into_list": "#orders"}),
-    ]
+    yield _fragment(order, page, key, "live/_order.html", context)
+    yield _fragment(order, lists, key, "live/_order_row.html", context | {"into_list": "#orders"})
 
 
 def stock_fragment(product: Product) -> Fragment:

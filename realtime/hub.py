@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from channels.layers import get_channel_layer
 
@@ -88,11 +88,10 @@ class Hub:
                 del self._by_topic[topic]
                 self._topics_moved.set()
 
-    def relay(self, fragments: Iterable[Fragment]) -> None:
-        """Offer fragments to the pages that show their topics."""
-        for fragment in fragments:
-            for page in self._by_topic.get(fragment.topic, ()):
-                page.offer(fragment)
+    def relay(self, fragment: Fragment) -> None:
+        """Offer it to the pages that show its topic."""
+        for page in self._by_topic.get(fragment.topic, ()):
+            page.offer(fragment)
 
     async def settled(self) -> None:
         """Wait until Redis will tell us of every topic that we show, but not for long."""
@@ -107,7 +106,7 @@ class Hub:
     async def _listen(self) -> None:
         message = await self._layer.receive(self._channel)
         if message["type"] == "fragment":
-            self.relay([Fragment.from_message(message)])
+            self.relay(Fragment.from_message(message))
 
     async def _follow_topics(self) -> None:
         """Subscribe to the topics that our pages show, and to no others."""

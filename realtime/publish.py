@@ -23,18 +23,17 @@ def publish(fragments: Iterable[Fragment]) -> None:
     Where pages are open, the process's own hub has them first and nobody waits for Redis; elsewhere
     (a command, a process that nobody looks at) they go out at once.
     """
-    fragments = list(fragments)
     if hub := running_hub():
-        hub.loop.call_soon_threadsafe(_post, hub, fragments)
+        for fragment in fragments:
+            hub.loop.call_soon_threadsafe(_post, hub, fragment)
     else:
-        async_to_sync(_send_all)(fragments)
+        async_to_sync(_send_all)(list(fragments))
 
 
-def _post(hub: Hub, fragments: list[Fragment]) -> None:
+def _post(hub: Hub, fragment: Fragment) -> None:
     global _postman
-    hub.relay(fragments)
-    for fragment in fragments:
-        _outbox[fragment.topic, fragment.key] = fragment
+    hub.relay(fragment)
+    _outbox[fragment.topic, fragment.key] = fragment
     if _postman is None or _postman.done() or _postman.get_loop() is not hub.loop:
         _postman = hub.loop.create_task(_empty_outbox())
 

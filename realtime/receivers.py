@@ -6,15 +6,16 @@ from django.dispatch import receiver
 
 from realtime.fragments import order_fragments, stock_fragment
 from realtime.publish import publish
-from shop.models import Order, Product
+from shop.models import Product
+from shop.models.display import orders_in_full
 from shop.signals import order_changed, stock_changed
 
 
 @receiver(order_changed)
 def push_order(order_id: int, **kwargs: Any) -> None:
-    publish(order_fragments(Order.objects.for_page().get(pk=order_id)))
+    publish(order_fragments(orders_in_full([order_id])[0]))
 
 
 @receiver(stock_changed)
 def push_stock(product_ids: list[int], **kwargs: Any) -> None:
-    publish([stock_fragment(product) for product in Product.objects.filter(pk__in=product_ids)])
+    publish(stock_fragment(product) for product in Product.objects.filter(pk__in=product_ids))

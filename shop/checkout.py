@@ -201,8 +201,7 @@ def _session_params(order: Order, site: str) -> SessionCreateParams:
         "metadata": {"public_id": str(order.public_id)},
         "payment_intent_data": {"metadata": {"public_id": str(order.public_id)}},
         "line_items": [
-            _line_item(line.name, line.unit_amount, line.quantity, order.currency)
-            for line in order.lines.all()
+            _line_item(line.name, line.unit_amount, line.quantity, order.currency) for line in order.goods
         ],
         "success_url": f"{site}{order.get_absolute_url()}?from=stripe",
         "cancel_url": f"{site}{reverse('shop')}?{cart_query(order)}",

@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from realtime import hub
 from realtime.fragments import order_fragments
 from shop.models import Order, PaymentStatus, Product, Source
+from shop.models.display import orders_in_full
 from tests import factories, stripe_events
 from tests.live import Page, an_order, in_thread, live, until
 from tests.local_stripe import free_port
@@ -129,7 +130,7 @@ async def test_nonsense_in_redis_stops_no_page(shopper, no_patrols, monkeypatch)
 
     # And what comes through Redis is heard again.
     await Order.objects.filter(pk=order.pk).aupdate(version=9)
-    fragments = await in_thread(lambda: order_fragments(Order.objects.for_page().get(pk=order.pk)))()
+    fragments = await in_thread(lambda: order_fragments(orders_in_full([order.pk])[0]))()
     await get_channel_layer().group_send(topic, fragments[0].message)
     await page.frame(lambda frame: frame.version == 9)
 

@@ -18,9 +18,10 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from shop.models.moves import HOLDING, PaymentStatus, allowed
-from shop.models.products import Product, Quantities
+from shop.models.products import Product
 from shop.models.timeline import OrderChange, Source
 from shop.shoppers import Shopper
 from shop.signals import announce, order_changed
@@ -64,10 +65,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def for_lists(self) -> "OrderQuerySet":
         """With lines: two queries however many orders there are."""
         return self.prefetch_related("lines")
-
-    def for_page(self) -> "OrderQuerySet":
-        """With lines and timeline, for the order's own page."""
-        return self.prefetch_related("lines", "changes")
 
 
 class Order(models.Model):
@@ -137,9 +134,13 @@ class Order(models.Model):
         """What people say on the phone."""
         return self.public_id.hex[:8].upper()
 
-    @property
-    def quantities(self) -> Quantities:
-        return {line.product_id: line.quantity for line in self.lines.all()}
+    @cached_property
+    def goods(self) -> list["OrderLine"]:
+        return list(self.lines.all())
+
+    @cached_property
+    def timeline(self) -> list[OrderChange]:
+        return list(self.changes.all())
 
     @property
     def is_open(self) -> bool:
@@ -192,7 +193,7 @@ class Order(models.Model):
             paid = {"payment_intent_id": payment_intent_id, "email": email, "paid_at": Now()}
             if not self._move(PaymentStatus.PAID, source, **paid):
                 return False
-            if not Product.objects.take(self.quantities, held=held):
+            if not Product.objects.take(self.pk, held=held):
                 self._flag("Paid when some of its units were no longer in stock.", source)
             return True
 
@@ -203,7 +204,7 @@ class Order(models.Model):
             if not self._move(PaymentStatus.EXPIRED, source):
                 return False
             if held:
-                Product.objects.release(self.quantities)
+                Product.objects.release(self.pk)
             return True
 
     def flag(self, reason: str, *, source: Source) -> bool:
@@ -267,9 +268,10 @@ class Order(models.Model):
         self.version += 1
         for name, value in fields.items():
             setattr(self, name, value)
-        self.updated_at = Now()
-        self.save(update_fields=["version", "updated_at", *fields])
-        self.changes.create(version=self.version, what=what, before=before, after=after, source=source)
+        Order.objects.filter(pk=self.pk).update(version=self.version, updated_at=Now(), **fields)
+        OrderChange.objects.create(
+            order_id=self.pk, version=self.version, what=what, before=before, after=after, source=source
+        )
         announce(order_changed, order_id=self.pk)
         return True
 

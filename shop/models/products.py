@@ -3,11 +3,31 @@
 from collections.abc import Mapping
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from shop.signals import announce, stock_changed
+
+# One statement for all lines of an order, because a payment waits for it. The lock comes first and in
+# primary key order; what has changed until then is read again by PostgreSQL before it is written.
+_SETTLE = """
+WITH line AS (
+    SELECT product.id, line.quantity
+    FROM shop_orderline line JOIN shop_product product ON product.id = line.product_id
+    WHERE line.order_id = %(order)s
+    ORDER BY product.id FOR UPDATE OF product
+)
+UPDATE shop_product
+SET stock = stock - %(taken)s * line.quantity,
+    held = held - %(freed)s * line.quantity,
+    version = version + 1,
+    updated_at = statement_timestamp()
+FROM line
+WHERE shop_product.id = line.id
+    AND (stock IS NULL OR stock - %(taken)s * line.quantity >= held - %(freed)s * line.quantity)
+RETURNING shop_product.id, (SELECT count(*) FROM line)
+"""
 
 Quantities = Mapping[int, int]
 """Product primary key → units, 1 to 99."""
@@ -38,26 +58,23 @@ class ProductQuerySet(models.QuerySet["Product"]):
                 raise SoldOut(self.get(pk=pk))
         announce(stock_changed, product_ids=list(quantities))
 
-    def release(self, quantities: Quantities) -> None:
-        """Free what was held."""
-        for pk, quantity in sorted(quantities.items()):
-            self.filter(pk=pk)._change(held=F("held") - quantity)
-        announce(stock_changed, product_ids=list(quantities))
+    def release(self, order_pk: int) -> None:
+        """Free what is held for an order."""
+        self._settle(order_pk, taken=0, freed=1)
 
-    def take(self, quantities: Quantities, *, held: bool) -> bool:
-        """Hand the units over, from the hold if there is one; False if some are no longer there.
+    def take(self, order_pk: int, *, held: bool) -> bool:
+        """Hand an order's units over, from its hold if it has one; False if some are no longer there.
 
         What is missing is taken from nobody: other orders keep their holds, and staff decide.
         """
-        complete = True
-        for pk, quantity in sorted(quantities.items()):
-            hold = quantity if held else 0
-            enough = Q(stock=None) | Q(stock__gte=F("held") - hold + quantity)
-            complete &= bool(
-                self.filter(enough, pk=pk)._change(stock=F("stock") - quantity, held=F("held") - hold)
-            )
-        announce(stock_changed, product_ids=list(quantities))
-        return complete
+        return self._settle(order_pk, taken=1, freed=int(held))
+
+    def _settle(self, order_pk: int, *, taken: int, freed: int) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(_SETTLE, {"order": order_pk, "taken": taken, "freed": freed})
+            settled = cursor.fetchall()
+        announce(stock_changed, product_ids=[pk for pk, _lines in settled])
+        return bool(settled) and len(settled) == settled[0][1]
 
     def _change(self, **fields: object) -> int:
         return self.update(**fields, version=F("version") + 1, updated_at=Now())

@@ -30,7 +30,7 @@ def orders(request: ShopRequest) -> HttpResponse:
 def order(request: ShopRequest, public_id: UUID) -> HttpResponse:
     """The order as the database has it; `?from=stripe` says where the shopper comes from and no more."""
     as_of = database_now()
-    own = Order.objects.of(shopper_of(request)).for_page()
+    own = Order.objects.of(shopper_of(request))
     found = get_object_or_404(own, public_id=public_id)
     back_from_stripe = request.GET.get("from") == "stripe"
     return render(
