@@ -192,13 +192,13 @@ def test_the_page_is_a_plain_form_that_needs_no_script(client, bell):
     """A browser without JavaScript finds a form to post, fields to type in and a button to send it with."""
     page = client.get("/").text
 
-    form = re.search(r'<form id="buy"[^>]*>', page)[0]
+    [form] = re.findall(r'<form id="buy"[^>]*>', page)
     assert 'method="post"' in form
     assert 'action="/checkout/"' in form
     field = Inputs(page).fields["quantity-bell"]
     assert field["type"] == "number"
     assert "disabled" not in field
-    button = re.search(r'<button[^>]*id="buy-button"[^>]*>', page)[0]
+    [button] = re.findall(r'<button[^>]*id="buy-button"[^>]*>', page)
     assert "disabled" not in button
     assert "hidden" not in button
     assert 'type="button"' not in button

@@ -407,7 +407,7 @@ STRANGERS = {
     "a user": lambda: logged_in(),
     "staff without business here": lambda: logged_in(is_staff=True, is_superuser=True),
     "a forged guest cookie": lambda: with_cookie(uuid.uuid4().hex),
-    "the owner's id without a signature": lambda: with_cookie(Order.objects.get().guest_id.hex),
+    "the owner's id without a signature": lambda: with_cookie(str(Order.objects.get().guest_id)),
 }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -102,7 +103,7 @@ async def test_nothing_but_post_is_answered_18(method):
 # --- with a database, which the door asks on threads of its own ---------------------------------------
 
 
-async def deliver(events: Iterable[dict]) -> list[int]:
+async def deliver(events: Iterable[dict[str, Any]]) -> list[int]:
     """Deliver them all at once; returns the statuses."""
     letters = [stripe_events.signed(event) for event in events]
     posts = [post(body, headers["Stripe-Signature"]) for body, headers in letters]
