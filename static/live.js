@@ -73,6 +73,19 @@
     if (answer?.ok && Date.now() - heard >= SILENCE) location.reload();
   }, 5_000);
 
+  // htmx looks at the page one tick after its own file has run. On a slow line that is before hx-ws is there,
+  // and the page would never connect: hold it until every script has run.
+  let held = false;
+  function hold(event) {
+    held = true;
+    event.preventDefault();
+  }
+  document.addEventListener("htmx:before:process", hold);
+  document.addEventListener("DOMContentLoaded", () => {
+    document.removeEventListener("htmx:before:process", hold);
+    if (held) htmx.process(document.body);
+  });
+
   // A form that takes its time says so, and cannot be sent twice.
   document.addEventListener("submit", (event) => {
     const button = event.submitter ?? event.target.querySelector("[data-busy]");
