@@ -104,7 +104,11 @@ def cart_query(order: Order) -> str:
 
 
 class SignupForm(UserCreationForm):
-    email = forms.EmailField(max_length=254, help_text="For the receipts, and for a new password.")
+    email = forms.EmailField(
+        max_length=254,
+        help_text="For the receipts, and for a new password.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
 
     class Meta(UserCreationForm.Meta):
         model = User
