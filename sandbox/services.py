@@ -18,15 +18,17 @@ SECRETS = ("SECRET_KEY", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_
 
 
 def main(arguments: list[str]) -> int:
-    """Run `-- COMMAND…`; its exit code is ours."""
-    command = arguments[1:] if arguments[:1] == ["--"] else arguments
+    """Run `[--durable] -- COMMAND…`; its exit code is ours. Durable servers are slower, as in life."""
+    durable = arguments[:1] == ["--durable"]
+    command = arguments[1:] if durable else arguments
+    command = command[1:] if command[:1] == ["--"] else command
     if not command:
-        print("python -m sandbox services -- COMMAND…", file=sys.stderr)
+        print("python -m sandbox services [--durable] -- COMMAND…", file=sys.stderr)
         return 2
     directory = Path(tempfile.mkdtemp(prefix="shopbell-"))
     directory.chmod(0o711)  # PostgreSQL may run as somebody else, who passes through
     with interruptions():
-        embedded = Embedded(directory, logs=directory / "logs", durable=False)
+        embedded = Embedded(directory, logs=directory / "logs", durable=durable)
         try:
             embedded.start().wait_until_ready()
             return _run(command, _environment(embedded))
