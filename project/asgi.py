@@ -14,7 +14,7 @@ from django.conf import settings  # noqa: E402  needs the apps that the line abo
 from django.urls import reverse  # noqa: E402
 
 from project import daphne_close  # noqa: E402
-from project.static import static_application  # noqa: E402
+from project.static import StaticFiles  # noqa: E402
 from project.webhook_door import stripe_webhook  # noqa: E402
 from realtime.routing import sockets  # noqa: E402
 
@@ -23,7 +23,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 daphne_close.install()
-static = static_application()
+static = StaticFiles()
 WEBHOOK = reverse("stripe_webhook")
 
 

@@ -56,6 +56,12 @@
     show("live", () => "Live");
   });
 
+  // Pushes may bring an order that a list had no room for: it shows the newest, as it would on a reload.
+  document.addEventListener("htmx:after:swap", () => {
+    const list = document.getElementById("orders");
+    while (list?.children.length > Number(list?.dataset.most)) list.lastElementChild.remove();
+  });
+
   document.addEventListener("htmx:ws:close", (event) => {
     heard = 0;
     const code = event.detail.code;

@@ -22,6 +22,12 @@
     }
   });
 
+  // Who goes back from the payment page finds what was chosen: this address fills the cart with it.
+  form.addEventListener("submit", () => {
+    const chosen = [...new FormData(form)].filter(([name, value]) => name.startsWith("quantity-") && value > 0);
+    history.replaceState(null, "", `/?${new URLSearchParams(chosen)}`);
+  });
+
   // A price or stock level changed under a product that was chosen: add up again.
   document.addEventListener("htmx:after:ws:message", (event) => {
     const slug = event.detail.message.text.match(/id="stock-([\w-]+)"/)?.[1];

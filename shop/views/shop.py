@@ -45,6 +45,7 @@ def shop_page(request: ShopRequest, form: CartForm, *, status: int = 200, **cont
         "form": form,
         "refused": status == 422,
         "orders": orders[:NEWEST],
+        "most_orders": NEWEST,
         "more_orders": len(orders) > NEWEST,
     }
     return render(request, "shop/shop.html", context, status=status)
