@@ -54,6 +54,7 @@
     if (!asOf) return;
     document.getElementById("freshness").dataset.asOf = asOf;
     show("live", () => "Live");
+    sessionStorage.removeItem(RELOADED); // a page that was let in may reload again: log in, then log out
   });
 
   // Pushes may bring an order that a list had no room for: it shows the newest, as it would on a reload.
