@@ -1,0 +1,154 @@
+"""A real browser before the running shop.
+
+Fixtures live as long as this package and no longer: while Playwright's sync API is open, no other test can
+run an event loop of its own.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from sandbox import chromium
+from tests.stack import Stack
+
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",  # it refuses to be root's otherwise, and containers are
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-gpu",
+    "--disable-sync",
+    "--no-first-run",
+    "--mute-audio",
+]
+PATIENCE = 15_000
+"""Milliseconds after which what does not show is missing: three patrols."""
+GOOD_CARD, DECLINED_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    directory = tmp_path_factory.mktemp("stack")
+    with Stack(directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    executable = chromium.find()
+    if executable is None:
+        if chromium.must_be_there():
+            pytest.fail(chromium.WHAT_TO_INSTALL)
+        pytest.skip(chromium.WHAT_TO_INSTALL)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        yield running
+        running.close()
+
+
+class Shopper:
+    """One browser profile: its own cookies, any number of windows. `complaints` is what the console said."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.url = url
+        self.context = context
+        self.complaints: list[str] = []
+        context.set_default_timeout(PATIENCE)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+
+    def window(self, path: str = "/") -> Page:
+        """A new window at `path`, live."""
+        page = self.context.new_page()
+        page.goto(self.url + path)
+        is_live(page)
+        return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        self.complaints.append(f"{message.type}: {message.text}")
+
+
+@pytest.fixture
+def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Shopper]]:
+    """Make a new shopper; in the end, no console may have said anything, but for what `trouble` explains."""
+    shoppers: list[tuple[Shopper, str]] = []
+
+    def make(*, trouble: str = "", **options: Any) -> Shopper:
+        # Without a graphics card each animated window would keep a processor busy.
+        context = browser.new_context(**{"reduced_motion": "reduce"} | options)
+        shopper = Shopper(context, stack.url)
+        shoppers.append((shopper, trouble))
+        return shopper
+
+    yield make
+    for shopper, _ in shoppers:
+        shopper.context.close()
+    for shopper, trouble in shoppers:
+        assert [words for words in shopper.complaints if not trouble or not re.search(trouble, words)] == []
+
+
+# --- what shoppers see ----------------------------------------------------------------------------
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator('#freshness[data-state="live"]')).to_be_attached()
+
+
+def shows(page: Page, status: str, within: str = "main") -> None:
+    """The newest order there has this payment status."""
+    expect(page.locator(f"{within} [data-payment-status]").first).to_have_attribute(
+        "data-payment-status", status
+    )
+
+
+def in_stock(page: Page, slug: str) -> int:
+    return int(page.locator(f"#stock-{slug}").get_attribute("data-available") or "-1")
+
+
+def has_in_stock(page: Page, slug: str, units: int) -> None:
+    expect(page.locator(f"#stock-{slug}")).to_have_attribute("data-available", str(units))
+
+
+def mark(*pages: Page) -> None:
+    """Remember that it was never reloaded; `marked` tells whether that is still so."""
+    for page in pages:
+        page.evaluate("window.neverReloaded = true")
+
+
+def marked(page: Page) -> bool:
+    return bool(page.evaluate("window.neverReloaded === true"))
+
+
+# --- what shoppers do -----------------------------------------------------------------------------
+
+
+def choose(page: Page, name: str, units: int = 1) -> None:
+    for _ in range(units):
+        page.get_by_role("button", name=f"One {name} more").click()
+
+
+def buy(page: Page) -> None:
+    """Press Buy and arrive at the hosted page."""
+    page.get_by_role("button", name="Buy").click()
+    page.wait_for_url("**/c/pay/**")
+
+
+def fill_in(page: Page, card: str = GOOD_CARD) -> None:
+    page.fill("#email", "ada@example.com")
+    page.fill("#cardNumber", card)
+    page.fill("#cardExpiry", "12/34")
+    page.fill("#cardCvc", "123")
+    page.fill("#billingName", "Ada Lovelace")
+
+
+def pay(page: Page) -> None:
+    """Pay on the hosted page and come back to the order's."""
+    fill_in(page)
+    page.click("#pay")
+    page.wait_for_url("**/orders/**")

@@ -1,0 +1,63 @@
+"""axe finds nothing to complain of, in light and dark, wide and narrow."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import buy, choose, is_live, pay, shows
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_every_page_of_the_shop_is_accessible_and_as_wide_as_the_screen(arrive, scheme, width):
+    ada = arrive(
+        color_scheme=scheme, viewport={"width": width, "height": 800}, trouble="status of 422|status of 404"
+    )
+    window = ada.window()
+    complaints = found_on(window, "the empty shop")
+
+    choose(window, "Counter bell", 2)
+    expect(window.locator("#cart")).to_contain_text("2 × Counter bell")
+    complaints += found_on(window, "the shop with a cart")
+    buy(window)
+    complaints += found_on(window, "the payment page")
+    pending = ada.window()
+    shows(pending, "pending", within="#orders")
+    complaints += found_on(pending, "the shop with an order")
+    pending.locator("#orders a").first.click()
+    shows(pending, "pending")
+    is_live(pending)
+    complaints += found_on(pending, "the pending order")
+    pay(window)
+    shows(pending, "paid")
+    complaints += found_on(pending, "the paid order")
+
+    for path in (
+        "/orders/",
+        "/accounts/login/",
+        "/accounts/signup/",
+        "/accounts/password_reset/",
+        "/nowhere/",
+    ):
+        window.goto(ada.url + path)
+        complaints += found_on(window, path)
+    window.goto(ada.url)
+    window.get_by_role("button", name="Buy").click()
+    expect(window.get_by_role("alert").first).to_be_visible()
+    complaints += found_on(window, "the refused cart")
+
+    assert complaints == []
+
+
+def found_on(page: Page, name: str) -> list[str]:
+    """What axe says, and whether one has to scroll sideways."""
+    found = [
+        f"{name}: {violation['id']}: {' '.join(node['target'])}: {node['failureSummary']}"
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+    ]
+    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        found.append(f"{name}: wider than the screen")
+    return found

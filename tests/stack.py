@@ -1,0 +1,110 @@
+"""The whole shop as `make run` starts it, for tests that look at it from outside.
+
+Its own database and Valkey, the local Stripe, one Daphne; each part can be killed and started again.
+"""
+
+import os
+import uuid
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from sandbox import parts
+from sandbox.kept_secrets import new_secret
+from sandbox.ports import free_port
+from sandbox.processes import stop_all
+from sandbox.valkey import Valkey
+
+# Short gaps between the deliveries of a webhook that found nobody.
+STRIPE_RETRIES = "0.3 0.3 0.3 0.5"
+
+
+class Database:
+    """An empty one of its own beside that of DATABASE_URL, whatever server that is."""
+
+    def __init__(self) -> None:
+        self.name = f"stack_{uuid.uuid4().hex}"
+        given = urlsplit(os.environ["DATABASE_URL"])
+        self.url = given._replace(path=f"/{self.name}").geturl()
+        self._server = given._replace(path="/postgres").geturl()
+
+    def create(self) -> None:
+        self._run("CREATE DATABASE {}")
+
+    def drop(self) -> None:
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+
+    def _run(self, statement: str) -> None:
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))
+
+
+class Stack:
+    """`with Stack(tmp_path) as stack:` serves at `stack.url` until the end of the block."""
+
+    def __init__(self, directory: Path) -> None:
+        logs = directory / "logs"
+        self.port, self.stripe_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = Database()
+        self.valkey = Valkey(directory / "valkey", logs=logs)
+        env = os.environ | self._addresses() | {"DATA_DIR": str(directory), "LOG_LEVEL": "INFO"}
+        self._preparation = parts.prepare(env=env, logs=logs)
+        self.stripe = parts.local_stripe(self.stripe_port, env=env, logs=logs)
+        self.daphne = parts.daphne(self.port, env=env, logs=logs)
+
+    def __enter__(self) -> Self:
+        try:
+            self.valkey.start()
+            self.stripe.start()
+            self.database.create()
+            self._preparation.start()
+            assert self._preparation.wait(60)
+            assert self._preparation.exit_code == 0, self._preparation.obituary()
+            self.valkey.wait_until_ready()
+            self.stripe.wait_until(parts.is_healthy(self.stripe_port))
+            self.start_daphne()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        stop_all([self.daphne, self.stripe, self._preparation])
+        self.valkey.stop()
+        self.database.drop()
+
+    def kill_daphne(self) -> None:
+        self.daphne.kill()
+        self.daphne.wait(5)
+
+    def start_daphne(self) -> None:
+        self.daphne.start().wait_until(parts.is_ready(self.port))
+
+    def kill_valkey(self) -> None:
+        self.valkey.process.kill()
+        self.valkey.process.wait(5)
+
+    def start_valkey(self) -> None:
+        self.valkey.start().wait_until_ready()
+
+    def _addresses(self) -> dict[str, str]:
+        webhook_secret = new_secret("STRIPE_WEBHOOK_SECRET")
+        return {
+            "DATABASE_URL": self.database.url,
+            "REDIS_URL": self.valkey.url,
+            "PUBLIC_URL": self.url,
+            "SECRET_KEY": new_secret("SECRET_KEY"),
+            "STRIPE_SECRET_KEY": new_secret("STRIPE_SECRET_KEY"),
+            "STRIPE_WEBHOOK_SECRET": webhook_secret,
+            "STRIPE_API_BASE": f"http://127.0.0.1:{self.stripe_port}",
+            "SANDBOX_STRIPE_WEBHOOKS": f"{self.url}/stripe-webhook/|{webhook_secret}",
+            "SANDBOX_STRIPE_RETRY_SECONDS": STRIPE_RETRIES,
+            "STAFF_USERNAME": "staff",
+            "STAFF_PASSWORD": new_secret("STAFF_PASSWORD"),
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
