@@ -17,8 +17,10 @@ from django.db import connection
 from django.test import Client
 
 from project.asgi import application
+from realtime.fragments import Fragment, order_fragments
 from shop.models import Order, Product
 from shop.models.clock import database_now
+from shop.models.display import orders_in_full
 from shop.shoppers import GUEST_COOKIE
 from tests import factories
 
@@ -198,6 +200,11 @@ async def an_order(shopper: Client, *cart: tuple[Product, int]) -> Order:
     if GUEST_COOKIE not in shopper.cookies:
         await in_thread(shopper.get)("/")
     return await in_thread(factories.order)(factories.shopper_of(shopper), *cart)
+
+
+async def as_pushed(order: Order) -> list[Fragment]:
+    """What is hurried to all processes as the order now is: first for its own page."""
+    return await in_thread(lambda: list(order_fragments(orders_in_full([order.pk])[0])))()
 
 
 async def live(client: Client, path: str = "/") -> Socket:

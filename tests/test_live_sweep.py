@@ -17,11 +17,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from realtime import hub
-from realtime.fragments import order_fragments
 from shop.models import Order, PaymentStatus, Product, Source
-from shop.models.display import orders_in_full
 from tests import factories, stripe_events
-from tests.live import Page, an_order, in_thread, live, until
+from tests.live import Page, an_order, as_pushed, in_thread, live, until
 from tests.local_stripe import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,8 +128,8 @@ async def test_nonsense_in_redis_stops_no_page(shopper, no_patrols, monkeypatch)
 
     # And what comes through Redis is heard again.
     await Order.objects.filter(pk=order.pk).aupdate(version=9)
-    fragments = await in_thread(lambda: order_fragments(orders_in_full([order.pk])[0]))()
-    await get_channel_layer().group_send(topic, fragments[0].message)
+    fragment, *_ = await as_pushed(order)
+    await get_channel_layer().group_send(topic, fragment.message)
     await page.frame(lambda frame: frame.version == 9)
 
 

@@ -5,19 +5,12 @@ from dataclasses import replace
 import pytest
 
 from realtime import sweep
-from realtime.fragments import Fragment, order_fragments
 from realtime.publish import publish
 from shop.models import Order, PaymentStatus, Source
-from shop.models.display import orders_in_full
 from tests import factories, stripe_events
-from tests.live import Page, Socket, an_order, in_thread, live
+from tests.live import Page, Socket, an_order, as_pushed, in_thread, live
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-async def as_pushed(order: Order) -> list[Fragment]:
-    """What is hurried to all processes as the order now is."""
-    return await in_thread(lambda: order_fragments(orders_in_full([order.pk])[0]))()
 
 
 async def a_sign_of_life(order: Order, page: Socket) -> None:
