@@ -78,6 +78,9 @@ DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
+    # Prepared statements: PostgreSQL plans what a payment needs once for each connection.
+    "server_side_binding": True,
+    "prepare_threshold": 2,
     "options": env("DATABASE_SESSION_OPTIONS", default=_SESSION_OPTIONS),
     **DATABASES["default"].get("OPTIONS", {}),
 }

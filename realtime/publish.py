@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 
 from asgiref.sync import async_to_sync
@@ -11,6 +12,9 @@ from realtime.fragments import Fragment
 from realtime.hub import PATIENCE, Hub, running_hub
 
 log = logging.getLogger(__name__)
+
+HEAD_START = 0.001
+"""Seconds."""
 
 _outbox: dict[tuple[str, str], Fragment] = {}
 """What is still to go to Redis, the newest of each key: it cannot grow beyond what changes."""
@@ -26,6 +30,9 @@ def publish(fragments: Iterable[Fragment]) -> None:
     if hub := running_hub():
         for fragment in fragments:
             hub.loop.call_soon_threadsafe(_post, hub, fragment)
+            # The loop sends this one while we wait with the next: Python runs one thread at a time, and
+            # otherwise our rendering would keep it from doing so.
+            time.sleep(HEAD_START)
     else:
         async_to_sync(_send_all)(list(fragments))
 

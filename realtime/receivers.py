@@ -6,14 +6,13 @@ from django.dispatch import receiver
 
 from realtime.fragments import order_fragments, stock_fragment
 from realtime.publish import publish
-from shop.models import Product
-from shop.models.display import orders_in_full
+from shop.models import Order, Product
 from shop.signals import order_changed, stock_changed
 
 
 @receiver(order_changed)
-def push_order(order_id: int, **kwargs: Any) -> None:
-    publish(order_fragments(orders_in_full([order_id])[0]))
+def push_order(order: Order, **kwargs: Any) -> None:
+    publish(order_fragments(order))
 
 
 @receiver(stock_changed)

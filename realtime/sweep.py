@@ -19,7 +19,6 @@ from realtime.pages import OVERLAP, Page
 from realtime.topics import CATALOG, order_topics, orders_in
 from shop.models import Order, Product
 from shop.models.clock import database_now
-from shop.models.display import orders_in_full
 from shop.visits import Visit, ended
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def _changed_orders(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:
         for order in changed.only("public_id", "user_id", "guest_id", "version", "updated_at")
         if any(_wanted(pages, topic, order_key(order), order) for topic in order_topics(order))
     ]
-    for order in orders_in_full(news):
+    for order in Order.objects.in_full(news):
         yield from (fragment for fragment in order_fragments(order) if fragment.topic in pages)
 
 

@@ -6,7 +6,7 @@ Stripe counts some currencies without minor units and some in thousandths
 
 from copy import copy
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.numbers import NumberPattern
@@ -22,6 +22,7 @@ def decimals(currency: str) -> int:
     return 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
 
 
+@lru_cache(maxsize=4096)
 def formatted(amount: int, currency: str, locale: str = "en") -> str:
     """1234, "eur" → "€12.34"."""
     places = decimals(currency)

@@ -45,7 +45,7 @@ class SessionFacts:
 
 def apply_session(facts: SessionFacts, source: Source) -> tuple[Outcome, Order | None]:
     """Let the order follow its session; returns what came of it and the order, if there is one."""
-    with Order.objects.locking(public_id=facts.public_id) as order:
+    with Order.objects.locking(facts.public_id) as order:
         if order is None:
             log.error("Stripe session %s belongs to no order of ours", facts.id)
             return Outcome.UNMATCHED, None

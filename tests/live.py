@@ -20,7 +20,6 @@ from project.asgi import application
 from realtime.fragments import Fragment, order_fragments
 from shop.models import Order, Product
 from shop.models.clock import database_now
-from shop.models.display import orders_in_full
 from shop.shoppers import GUEST_COOKIE
 from tests import factories
 
@@ -204,7 +203,7 @@ async def an_order(shopper: Client, *cart: tuple[Product, int]) -> Order:
 
 async def as_pushed(order: Order) -> list[Fragment]:
     """What is hurried to all processes as the order now is: first for its own page."""
-    return await in_thread(lambda: list(order_fragments(orders_in_full([order.pk])[0])))()
+    return await in_thread(lambda: list(order_fragments(Order.objects.in_full([order.pk])[0])))()
 
 
 async def live(client: Client, path: str = "/") -> Socket:

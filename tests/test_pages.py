@@ -16,7 +16,6 @@ from django.urls import reverse
 
 from realtime.fragments import order_fragments, stock_fragment
 from shop.models import Order, PaymentStatus, Product, Source, StripeEvent
-from shop.models.display import orders_in_full
 from shop.shoppers import Shopper
 from tests import factories, stripe_events
 
@@ -215,7 +214,7 @@ def test_a_push_is_what_the_page_includes(client):
     client.get("/")
     bell = factories.product(name='<b>"Bell"</b>')
     order = factories.order(factories.shopper_of(client), (bell, 1))
-    whole, row = order_fragments(orders_in_full([order.pk])[0])
+    whole, row = order_fragments(Order.objects.in_full([order.pk])[0])
 
     def inside(fragment):
         [partial] = re.findall(r"^<hx-partial [^>]*>(.*)</hx-partial>\s*$", fragment.html, re.DOTALL)

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -20,7 +19,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from shop.models.lines import OrderLine
 from shop.models.moves import HOLDING, PaymentStatus, allowed
+from shop.models.order_queries import OrderQuerySet
 from shop.models.products import Product
 from shop.models.timeline import OrderChange, Source
 from shop.shoppers import Shopper
@@ -28,43 +29,6 @@ from shop.signals import announce, order_changed
 
 # Stripe wants at least 30 minutes, counted by its own clock at the moment it is asked.
 CHECKOUT_LASTS = timedelta(minutes=31)
-
-
-class OrderQuerySet(models.QuerySet["Order"]):
-    def of(self, shopper: Shopper) -> "OrderQuerySet":
-        """The orders that this shopper may see."""
-        if shopper.user_id is not None:
-            return self.filter(user_id=shopper.user_id)
-        return self.filter(guest_id=shopper.guest_id, user=None)
-
-    def open_cart(self, cart: str) -> "OrderQuerySet":
-        """Unpaid orders for exactly these goods at these prices: one at most for each shopper."""
-        return self.filter(cart=cart, payment_status=PaymentStatus.PENDING)
-
-    def worth_keeping(self) -> "OrderQuerySet":
-        """What a shopper's list shows: everything but checkouts that came to nothing."""
-        return self.exclude(payment_status__in=[PaymentStatus.EXPIRED, PaymentStatus.CANCELLED])
-
-    @contextmanager
-    def locking(self, **which: Any) -> Iterator["Order | None"]:
-        """The order that is meant, if there is one, its row locked until the transaction around it ends.
-
-        What is decided inside is decided on what the row says, and the verbs need not lock it again.
-        """
-        with transaction.atomic(savepoint=False):
-            order = self.select_for_update().filter(**which).order_by().first()
-            if order is None:
-                yield None
-                return
-            order.is_locked = True
-            try:
-                yield order
-            finally:
-                order.is_locked = False
-
-    def for_lists(self) -> "OrderQuerySet":
-        """With lines: two queries however many orders there are."""
-        return self.prefetch_related("lines")
 
 
 class Order(models.Model):
@@ -135,7 +99,7 @@ class Order(models.Model):
         return self.public_id.hex[:8].upper()
 
     @cached_property
-    def goods(self) -> list["OrderLine"]:
+    def goods(self) -> list[OrderLine]:
         return list(self.lines.all())
 
     @cached_property
@@ -176,7 +140,7 @@ class Order(models.Model):
             order.changes.create(
                 version=1, what=OrderChange.What.PLACED, after=PaymentStatus.PENDING, source=Source.SHOPPER
             )
-            announce(order_changed, order_id=order.pk)
+            announce(order_changed, order_id=order.pk, order=order)
         return order
 
     def mark_processing(self, *, payment_intent_id: str, email: str, source: Source) -> bool:
@@ -269,31 +233,7 @@ class Order(models.Model):
         for name, value in fields.items():
             setattr(self, name, value)
         Order.objects.filter(pk=self.pk).update(version=self.version, updated_at=Now(), **fields)
-        OrderChange.objects.create(
-            order_id=self.pk, version=self.version, what=what, before=before, after=after, source=source
-        )
-        announce(order_changed, order_id=self.pk)
+        story = OrderChange.objects.record(self.pk, self.version, what, before, after, source)
+        self.updated_at, self.goods, self.timeline = story.at, story.goods, story.timeline
+        announce(order_changed, order_id=self.pk, order=self)
         return True
-
-
-class OrderLine(models.Model):
-    order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
-    product = models.ForeignKey(Product, models.PROTECT, related_name="+")
-    name = models.CharField(max_length=500)
-    unit_amount = models.IntegerField(help_text="In minor units of the order's currency")
-    quantity = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(99)])
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [
-            models.CheckConstraint(condition=Q(quantity__range=(1, 99)), name="line_quantity_1_to_99"),
-            models.CheckConstraint(condition=Q(unit_amount__gt=0), name="line_has_a_price"),
-            models.UniqueConstraint(fields=["order", "product"], name="one_line_per_product"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.quantity} × {self.name}"
-
-    @property
-    def amount(self) -> int:
-        return self.unit_amount * self.quantity

@@ -1,0 +1,71 @@
+"""Which orders, and how they are read."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import models, transaction
+
+from shop.models.lines import order_lines
+from shop.models.moves import PaymentStatus
+from shop.models.timeline import order_changes
+from shop.shoppers import Shopper
+
+if TYPE_CHECKING:
+    from shop.models.orders import Order
+
+_IN_FULL = """
+SELECT shop_order.*,
+    (SELECT json_agg(line ORDER BY line.id)
+     FROM shop_orderline line WHERE line.order_id = shop_order.id) AS lines_json,
+    (SELECT json_agg(change ORDER BY change.version)
+     FROM shop_orderchange change WHERE change.order_id = shop_order.id) AS changes_json
+FROM shop_order WHERE shop_order.id = ANY(%s)
+"""
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def of(self, shopper: Shopper) -> "OrderQuerySet":
+        """The orders that this shopper may see."""
+        if shopper.user_id is not None:
+            return self.filter(user_id=shopper.user_id)
+        return self.filter(guest_id=shopper.guest_id, user=None)
+
+    def open_cart(self, cart: str) -> "OrderQuerySet":
+        """Unpaid orders for exactly these goods at these prices: one at most for each shopper."""
+        return self.filter(cart=cart, payment_status=PaymentStatus.PENDING)
+
+    def worth_keeping(self) -> "OrderQuerySet":
+        """What a shopper's list shows: everything but checkouts that came to nothing."""
+        return self.exclude(payment_status__in=[PaymentStatus.EXPIRED, PaymentStatus.CANCELLED])
+
+    def in_full(self, pks: Collection[int]) -> "list[Order]":
+        """These orders with `goods` and `timeline`, in one statement, a fifth of the cost of three."""
+        orders: list[Any] = list(self.raw(_IN_FULL, [list(pks)])) if pks else []
+        for order in orders:
+            order.goods = order_lines(order.lines_json)
+            order.timeline = order_changes(order.changes_json)
+        return orders
+
+    @contextmanager
+    def locking(self, public_id: UUID | None) -> Iterator["Order | None"]:
+        """The order, if there is one, its row locked until the transaction around it ends.
+
+        What is decided inside is decided on what the row says, and the verbs need not lock it again.
+        """
+        with transaction.atomic(savepoint=False):
+            rows = self.raw("SELECT * FROM shop_order WHERE public_id = %s FOR UPDATE", [public_id])
+            order = next(iter(rows), None)
+            if order is None:
+                yield None
+                return
+            order.is_locked = True
+            try:
+                yield order
+            finally:
+                order.is_locked = False
+
+    def for_lists(self) -> "OrderQuerySet":
+        """With lines: two queries however many orders there are."""
+        return self.prefetch_related("lines")
