@@ -21,6 +21,8 @@ from shop.stripe_client import TIME_LIMIT, stripe_client
 
 log = logging.getLogger(__name__)
 
+LETTING_GO = 2
+"""Seconds that Stripe may take to end a session which only stands in the way of a new one."""
 LONGEST_NAME = 250
 """Characters of a product's name that Stripe takes."""
 
@@ -83,16 +85,18 @@ async def _order(shopper: Shopper, cart: Cart) -> Order:
         return await sync_to_async(order_for)(shopper, cart)
     except SoldOut as sold_out:
         rivals = await sync_to_async(_open_orders_holding)(shopper, sold_out.product)
-        for rival in rivals:
-            await let_go(rival)
         if not rivals:
             raise
+        try:
+            await asyncio.gather(*(let_go(rival) for rival in rivals))
+        except StripeUnavailable:
+            raise sold_out from None  # so they still are
         return await sync_to_async(order_for)(shopper, cart)
 
 
 def _open_orders_holding(shopper: Shopper, product: Product) -> list[Order]:
     orders = Order.objects.of(shopper).filter(payment_status=PaymentStatus.PENDING, lines__product=product)
-    return list(orders.exclude(stripe_session_id=None))
+    return list(orders)
 
 
 # --- the session: async, no thread waits for Stripe -----------------------------------------------
@@ -129,10 +133,17 @@ async def ask(order: Order) -> None:
 
 
 async def let_go(order: Order) -> None:
-    """End an unpaid order's session at Stripe, and only then the order: a payment that was faster wins."""
-    session_id = order.stripe_session_id or ""
+    """End an unpaid order's session at Stripe, and only then the order: a payment that was faster wins.
+
+    An order without a session ends at once: whatever Stripe may have made of an attempt that failed,
+    nobody has its address. Raises StripeUnavailable.
+    """
+    session_id = order.stripe_session_id
+    if session_id is None:
+        await sync_to_async(order.expire)(source=Source.SHOPPER)
+        return
     try:
-        async with asyncio.timeout(TIME_LIMIT):
+        async with asyncio.timeout(LETTING_GO):
             try:
                 session = await _from_stripe(lambda sessions: sessions.expire_async(session_id))
             except stripe.InvalidRequestError:  # it is no longer open

@@ -25,9 +25,7 @@ NOT_QUANTITIES = {
     "a superscript two": ("²", WHOLE),
     "NaN": ("NaN", WHOLE),
     "inf": ("inf", WHOLE),
-    "empty": pytest.param(
-        "", WHOLE, marks=pytest.mark.xfail(strict=True, reason="shop/_quantity.html shows 0 instead")
-    ),
+    "empty": ("", WHOLE),
     "blank": ("   ", WHOLE),
     "a fraction": ("1.5", WHOLE),
     "1.0": ("1.0", WHOLE),

@@ -6,7 +6,7 @@ from shop.models import PaymentStatus
 from tests import factories, stripe_events
 from tests.live import Page, an_order, in_thread
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_patrols")]
 
 
 async def test_a_payment_between_rendering_and_connecting_arrives(shopper, deliver):

@@ -267,10 +267,24 @@ def test_an_earlier_order_is_not_let_go_unless_stripe_ends_its_session(line, sho
     line.next_come("silence")
 
     with impatience():
-        assert shopper.post("/checkout/", {f"quantity-{bell.slug}": 5}).status_code == 503
+        response = shopper.post("/checkout/", {f"quantity-{bell.slug}": 5})
+    assert response.status_code == 422
+    assert "left just now" in response.text
     earlier.refresh_from_db()
     bell.refresh_from_db()
     assert (earlier.payment_status, bell.held) == (PaymentStatus.PENDING, 2)
+
+
+def test_an_earlier_order_that_never_got_a_session_is_let_go_for_a_bigger_cart(line, shopper, bell):
+    line.next_come(500, 500, 500)
+    post(shopper, bell)
+    earlier = Order.objects.get()
+    assert earlier.stripe_session_id is None
+
+    assert shopper.post("/checkout/", {f"quantity-{bell.slug}": 5}).status_code == 303
+    earlier.refresh_from_db()
+    bell.refresh_from_db()
+    assert (earlier.payment_status, bell.held) == (PaymentStatus.EXPIRED, 5)
 
 
 def test_what_stripe_did_is_not_told_to_the_shopper_or_the_log(line, shopper, bell, caplog):
