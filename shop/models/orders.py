@@ -230,10 +230,9 @@ class Order(models.Model):
 
     def _change(self, what: OrderChange.What, before: str, after: str, source: Source, **fields: Any) -> bool:
         self.version += 1
-        for name, value in fields.items():
-            setattr(self, name, value)
-        Order.objects.filter(pk=self.pk).update(version=self.version, updated_at=Now(), **fields)
-        story = OrderChange.objects.record(self.pk, self.version, what, before, after, source)
+        story = OrderChange.objects.record(self.pk, self.version, what, before, after, source, fields)
         self.updated_at, self.goods, self.timeline = story.at, story.goods, story.timeline
+        for name, value in fields.items():
+            setattr(self, name, story.at if isinstance(value, Now) else value)
         announce(order_changed, order_id=self.pk, order=self)
         return True

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,17 +32,30 @@ class Story:
 
 class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
     def record(
-        self, order_pk: int, version: int, what: str, before: str, after: str, source: Source
+        self,
+        order_pk: int,
+        version: int,
+        what: str,
+        before: str,
+        after: str,
+        source: Source,
+        fields: Mapping[str, Any],
     ) -> Story:
-        """Write one line, and read what stands around it: who is told of the change need not ask again.
+        """Write an order's new version, fields and line of the timeline, and read what stands around it.
 
-        In SQL, because a payment waits for it (docs/adr/0007). Under the order's lock nothing can come
-        between the lines before this one and this one.
+        One statement, because a payment waits for it (docs/adr/0007); who is told of the change need not ask
+        again. Under the order's lock nothing can come between the lines before this one and this one.
+        A field may be `Now()`.
         """
+        # The names are the verbs' keyword arguments: nothing from outside gets into the text.
+        given = {name: value for name, value in fields.items() if not isinstance(value, Now)}
+        columns = [f"{name} = %s" if name in given else f"{name} = statement_timestamp()" for name in fields]
+        sql = _RECORD.replace("/* fields */", "".join(f", {column}" for column in columns))
+        line: list[Any] = [order_pk, version, what, before, after, source]
         with connection.cursor() as cursor:
-            cursor.execute(_RECORD, [order_pk, version, what, before, after, source, order_pk, order_pk])
-            line, goods, earlier = cursor.fetchone()
-        timeline = order_changes([*(earlier or []), line])
+            cursor.execute(sql, [version, *given.values(), order_pk, *line, order_pk, order_pk])
+            change, goods, earlier = cursor.fetchone()
+        timeline = order_changes([*(earlier or []), change])
         return Story(timeline[-1].at, order_lines(goods), timeline)
 
 
@@ -83,7 +97,9 @@ def order_changes(rows: list[dict[str, Any]] | None) -> list[OrderChange]:
 
 
 _RECORD = """
-WITH change AS (
+WITH moved AS (
+    UPDATE shop_order SET version = %s, updated_at = statement_timestamp()/* fields */ WHERE id = %s
+), change AS (
     INSERT INTO shop_orderchange (order_id, version, what, before, after, source)
     VALUES (%s, %s, %s, %s, %s, %s)
     RETURNING *
