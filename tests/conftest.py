@@ -13,6 +13,7 @@ from django.test import Client
 from realtime import sweep
 from tests import stripe_events
 from tests.local_stripe import KEY, LocalStripe
+from tests.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +66,13 @@ def at_once() -> Callable[[list[Callable[[], Any]]], list[Any]]:
             return list(threads.map(one, calls))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole shop, running."""
+    with Stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import pytest
 from django.test import Client
 
-from realtime.hub import MOST_PAGES
 from shop.models import Product
 from tests import factories
 from tests.live import Page, in_thread, live
@@ -28,7 +27,7 @@ async def test_a_page_that_says_anything_is_closed(shopper, frame):
 
 async def test_the_eleventh_page_of_a_shopper_is_closed_and_the_ten_live(shopper):
     page = await Page.load(shopper)
-    ten = [await page.connect() for _ in range(MOST_PAGES)]
+    ten = [await page.connect() for _ in range(10)]
 
     eleventh = await page.connect()
 
@@ -42,7 +41,7 @@ async def test_the_eleventh_page_of_a_shopper_is_closed_and_the_ten_live(shopper
 
 async def test_a_page_that_left_makes_room_for_another(shopper):
     page = await Page.load(shopper)
-    ten = [await page.connect() for _ in range(MOST_PAGES)]
+    ten = [await page.connect() for _ in range(10)]
     await ten[3].goes()
 
     await page.go_live()

@@ -1,7 +1,7 @@
 """A real browser before the running shop.
 
-Fixtures live as long as this package and no longer: while Playwright's sync API is open, no other test can
-run an event loop of its own.
+The browser lives as long as this package and no longer: while Playwright's sync API is open, no other
+test can run an event loop of its own.
 """
 
 import re
@@ -29,13 +29,6 @@ CHROMIUM_OPTIONS = [
 PATIENCE = 15_000
 """Milliseconds after which what does not show is missing: three patrols."""
 GOOD_CARD, DECLINED_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
-
-
-@pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    directory = tmp_path_factory.mktemp("stack")
-    with Stack(directory) as running:
-        yield running
 
 
 @pytest.fixture(scope="package")
