@@ -7,7 +7,7 @@ from shop.models import PaymentStatus, Source
 from tests import factories, stripe_events
 from tests.live import Page, an_order, in_thread, live
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_patrols")]
 
 
 async def test_a_signed_webhook_turns_the_order_to_paid_on_its_own_page(shopper, deliver):
