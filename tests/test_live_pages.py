@@ -48,7 +48,7 @@ async def test_a_new_order_comes_into_the_lists_that_are_open(shopper):
 
 async def test_stock_is_seen_to_fall_and_to_come_back_by_everybody(shopper, deliver):
     bell = await in_thread(factories.product)(stock=10)
-    pages = [await live(Client()), await live(Client(), "/orders/"), await live(shopper)]
+    pages = [await live(Client()), await live(Client()), await live(shopper)]
 
     order = await an_order(shopper, (bell, 4))
     for page in pages:
