@@ -1,5 +1,6 @@
 """All settings, all from the environment or a file .env beside manage.py; .env.example explains them."""
 
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,7 +50,6 @@ MIDDLEWARE = [
     "shop.shoppers.ShopperMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"
@@ -79,6 +79,12 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
     # Prepared statements: PostgreSQL plans what a payment needs once for each connection.
+    # A database that falls silent must fail, so that the sweep can go on where another answers.
+    "connect_timeout": 3,
+    "keepalives_idle": 3,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 8000,  # ms
     "server_side_binding": True,
     "prepare_threshold": 2,
     "options": env("DATABASE_SESSION_OPTIONS", default=_SESSION_OPTIONS),
@@ -93,7 +99,8 @@ CHANNEL_LAYERS = {
             "hosts": [
                 {"address": env("REDIS_URL"), "socket_timeout": None, "socket_connect_timeout": 1},
             ],
-            "prefix": "shopbell",
+            # Pub/sub knows no databases: two shops on one Redis must not hear each other.
+            "prefix": f"shopbell-{sha256(SECRET_KEY.encode()).hexdigest()[:8]}",
         },
     }
 }

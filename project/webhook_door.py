@@ -1,7 +1,7 @@
 """A door of its own for Stripe's webhook: the same answer as the view's, by a shorter way (docs/adr/0006).
 
 Under ASGI each of Django's middlewares costs a webhook a thread hop or two, and none of them does anything
-for it. Here a body is refused while it is still coming in, and one hop leads to the transaction and back.
+for it. Here one hop leads to the transaction and back.
 """
 
 import logging

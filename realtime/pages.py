@@ -20,7 +20,7 @@ class Page:
     """The topics it shows, the versions it has, and the mail that it still has to be sent.
 
     It takes mail only until its first sweep has confirmed who is behind it. The mailbox keeps one
-    fragment per key, the newest: a page that reads slowly costs no more than what it shows.
+    fragment per key, the newest: where a server lets us wait, a page that reads slowly costs what it shows.
     """
 
     __slots__ = (

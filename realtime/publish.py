@@ -17,7 +17,7 @@ HEAD_START = 0.001
 """Seconds."""
 
 _outbox: dict[tuple[str, str], Fragment] = {}
-"""What is still to go to Redis, the newest of each key: it cannot grow beyond what changes."""
+"""What is still to go to Redis, the newest of each key."""
 _postman: asyncio.Task[None] | None = None
 
 
@@ -40,14 +40,17 @@ def publish(fragments: Iterable[Fragment]) -> None:
 def _post(hub: Hub, fragment: Fragment) -> None:
     global _postman
     hub.relay(fragment)
-    _outbox[fragment.topic, fragment.key] = fragment
+    address = fragment.topic, fragment.key
+    if address not in _outbox or _outbox[address].version < fragment.version:
+        _outbox[address] = fragment
     if _postman is None or _postman.done() or _postman.get_loop() is not hub.loop:
         _postman = hub.loop.create_task(_empty_outbox())
 
 
 async def _empty_outbox() -> None:
     while _outbox:
-        await _send(_outbox.pop(next(iter(_outbox))))
+        if not await _send(_outbox.pop(next(iter(_outbox)))):
+            _outbox.clear()  # all that is in it would be late: the sweep is faster
 
 
 async def _send_all(fragments: list[Fragment]) -> None:

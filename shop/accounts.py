@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
+from django.db import IntegrityError
 from django.dispatch import receiver
 
 from shop.models import Order
@@ -17,5 +18,8 @@ def bring_guest_orders_along(sender: object, request: ShopRequest, user: User, *
     if guest_id is None:
         return
     for order in Order.objects.of(Shopper(guest_id=guest_id)).order_by("pk"):
-        order.hand_over(user.pk)
+        try:
+            order.hand_over(user.pk)
+        except IntegrityError:  # in this very moment the account has got the same cart: now it can be seen
+            order.hand_over(user.pk)
     request.leaves_guest = True

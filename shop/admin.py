@@ -1,11 +1,12 @@
 """Django's admin for staff. Products are edited here; orders are read, and changed by their verbs only."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db import IntegrityError
 from django.forms import ModelForm, ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from shop.models import Order, OrderChange, OrderLine, Product, StripeEvent
 from shop.money import formatted
@@ -26,8 +27,6 @@ class ProductAdmin(admin.ModelAdmin):
     list_display = ["name", "price", "stock", "held", "active"]
     list_filter = ["active"]
     search_fields = ["name", "slug"]
-    prepopulated_fields = {"slug": ["name"]}
-    readonly_fields = ["held"]
 
     @admin.display(ordering="unit_amount")
     def price(self, product: Product) -> str:
@@ -37,15 +36,28 @@ class ProductAdmin(admin.ModelAdmin):
         """The form says what it showed, so that what orders changed meanwhile is not taken for staff's."""
         return super().formfield_for_dbfield(*args, show_hidden_initial=True, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: Product, form: ModelForm, change: bool) -> None:
-        """Write only what staff changed: orders move stock and holds while the form is open."""
-        if not change:
-            obj.save()
-            return
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> list[str]:
+        """Open pages know a product by its slug."""
+        return ["held", "slug"] if obj else ["held"]
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Product | None = None
+    ) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ["name"]}
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            obj.revise(**{name: form.cleaned_data[name] for name in form.changed_data})
+            return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:  # since the form was checked, an order has held more
             self.message_user(request, "Not saved: open orders now hold more than that.", messages.ERROR)
+            return HttpResponseRedirect(request.path)
+
+    def save_model(self, request: HttpRequest, obj: Product, form: ModelForm, change: bool) -> None:
+        """Write only what staff changed: orders move stock and holds while the form is open."""
+        if change:
+            obj.revise(**{name: form.cleaned_data[name] for name in form.changed_data})
+        else:
+            obj.save()
 
 
 class ReadOnly:

@@ -1,22 +1,23 @@
-"""From a chosen cart to Stripe's payment page: one open order per cart, one live session per order."""
+"""An order's Checkout Session: one that can be paid, and no second one.
+
+Async, because no thread must wait for Stripe, and none holds a database connection while it does.
+"""
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import stripe
 from asgiref.sync import sync_to_async
-from django.db import IntegrityError, connection
+from django.db import connection
 from django.urls import reverse
 from stripe import RequestOptions
 from stripe.checkout import Session, SessionService
 from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
 
 from shop.forms import cart_query
-from shop.models import Order, PaymentStatus, Product, SoldOut, Source
+from shop.models import Order, Source
 from shop.sessions import SessionFacts, apply_session
-from shop.shoppers import Shopper
 from shop.stripe_client import TIME_LIMIT, stripe_client
 
 log = logging.getLogger(__name__)
@@ -25,9 +26,6 @@ LETTING_GO = 2
 """Seconds that Stripe may take to end a session which only stands in the way of a new one."""
 LONGEST_NAME = 250
 """Characters of a product's name that Stripe takes."""
-
-Cart = Sequence[tuple[Product, int]]
-"""What was chosen: products and units, 1 to 99, at least one line, one currency."""
 
 
 class StripeUnavailable(Exception):
@@ -38,81 +36,22 @@ class StripeUnavailable(Exception):
         self.order = order
 
 
-async def buy(shopper: Shopper, cart: Cart, site: str) -> str:
-    """The address to go to now: Stripe's page for this cart, or the order's page if it is paid already.
-
-    `site` is the origin that the shopper comes back to. Raises SoldOut and StripeUnavailable.
-    """
-    order = await _order(shopper, cart)
-    address = await payment_page(order, site)
-    if address is None and order.payment_status == PaymentStatus.EXPIRED:
-        order = await _order(shopper, cart)
-        address = await payment_page(order, site)
-    return address or order.get_absolute_url()
+def deadline() -> float:
+    """When waiting for Stripe that starts now has to end, by the running event loop's clock."""
+    return asyncio.get_running_loop().time() + TIME_LIMIT
 
 
-# --- the order: sync, transactions ----------------------------------------------------------------
-
-
-def order_for(shopper: Shopper, cart: Cart) -> Order:
-    """The shopper's open order for exactly this cart, placed now if there is none yet. Raises SoldOut.
-
-    Two clicks at once: the second waits for the first one's stock or unique key, fails, and finds the
-    first one's order.
-    """
-    fingerprint = _fingerprint(cart)
-    twins = Order.objects.of(shopper).open_cart(fingerprint)
-    if twin := twins.first():
-        return twin
-    try:
-        return Order.place(shopper, fingerprint, cart)
-    except (SoldOut, IntegrityError):
-        if twin := twins.first():
-            return twin
-        raise
-
-
-def _fingerprint(cart: Cart) -> str:
-    lines = sorted(
-        (product.pk, quantity, product.unit_amount, product.currency) for product, quantity in cart
-    )
-    return hashlib.sha256(repr(lines).encode()).hexdigest()
-
-
-async def _order(shopper: Shopper, cart: Cart) -> Order:
-    """The order for a cart, if need be with units that the shopper's own other open orders hold."""
-    try:
-        return await sync_to_async(order_for)(shopper, cart)
-    except SoldOut as sold_out:
-        rivals = await sync_to_async(_open_orders_holding)(shopper, sold_out.product)
-        if not rivals:
-            raise
-        try:
-            await asyncio.gather(*(let_go(rival) for rival in rivals))
-        except StripeUnavailable:
-            raise sold_out from None  # so they still are
-        return await sync_to_async(order_for)(shopper, cart)
-
-
-def _open_orders_holding(shopper: Shopper, product: Product) -> list[Order]:
-    orders = Order.objects.of(shopper).filter(payment_status=PaymentStatus.PENDING, lines__product=product)
-    return list(orders)
-
-
-# --- the session: async, no thread waits for Stripe -----------------------------------------------
-
-
-async def payment_page(order: Order, site: str) -> str | None:
+async def payment_page(order: Order, site: str, *, until: float | None = None) -> str | None:
     """Where the order can be paid; None if by Stripe's word it no longer can, and then it says so itself.
 
-    `site` is the origin that the shopper comes back to.
-    Raises StripeUnavailable after TIME_LIMIT seconds at most, whatever Stripe does.
+    `site` is the origin that the shopper comes back to. `until`, by the event loop's clock, is when waiting
+    for Stripe ends: after TIME_LIMIT seconds by default. Raises StripeUnavailable.
     """
     try:
-        async with asyncio.timeout(TIME_LIMIT):
+        async with asyncio.timeout_at(until or deadline()):
             session = await _session(order, site)
     except (stripe.StripeError, TimeoutError) as error:
-        log.warning("Stripe has no session for order %s: %s", order.public_id, type(error).__name__)
+        log.warning("Stripe has no session for order %s: %s", order.public_id, _told(error))
         raise StripeUnavailable(order) from error
     if session.status == "open" and session.url:
         return session.url
@@ -135,22 +74,36 @@ async def ask(order: Order) -> None:
 async def let_go(order: Order) -> None:
     """End an unpaid order's session at Stripe, and only then the order: a payment that was faster wins.
 
-    An order without a session ends at once: whatever Stripe may have made of an attempt that failed,
-    nobody has its address. Raises StripeUnavailable.
+    An order without a session ends at once; if one is just being made for it, whoever makes it finds the
+    order closed and ends the session (`_attach`). Raises StripeUnavailable.
     """
-    session_id = order.stripe_session_id
-    if session_id is None:
-        await sync_to_async(order.expire)(source=Source.SHOPPER)
+    if await sync_to_async(_ended_without_session)(order):
         return
+    session_id = order.stripe_session_id or ""
     try:
         async with asyncio.timeout(LETTING_GO):
-            try:
-                session = await _from_stripe(lambda sessions: sessions.expire_async(session_id))
-            except stripe.InvalidRequestError:  # it is no longer open
-                session = await _retrieve(session_id)
+            session = await _end(session_id)
     except (stripe.StripeError, TimeoutError) as error:
-        raise StripeUnavailable(order) from error
+        if not _is_unknown(error):
+            raise StripeUnavailable(order) from error
+        await sync_to_async(order.expire)(source=Source.SHOPPER)
+        return
     await _learn(order, session, Source.SHOPPER)
+
+
+def _ended_without_session(order: Order) -> bool:
+    with order.locked():
+        if order.stripe_session_id is not None:
+            return False
+        order.expire(source=Source.SHOPPER)
+        return True
+
+
+async def _end(session_id: str) -> Session:
+    try:
+        return await _from_stripe(lambda sessions: sessions.expire_async(session_id))
+    except stripe.InvalidRequestError:  # it is no longer open
+        return await _retrieve(session_id)
 
 
 async def _learn(order: Order, session: Session, source: Source) -> None:
@@ -160,15 +113,31 @@ async def _learn(order: Order, session: Session, source: Source) -> None:
 
 async def _session(order: Order, site: str) -> Session:
     if order.stripe_session_id:
-        return await _retrieve(order.stripe_session_id)
+        try:
+            return await _retrieve(order.stripe_session_id)
+        except stripe.InvalidRequestError as error:
+            if not _is_unknown(error):
+                raise
+            # Made under another key or account than today's: nobody can pay there any more.
+            await sync_to_async(order.forget_session)(order.stripe_session_id)
     try:
         session = await _create(order, site)
     except (stripe.InvalidRequestError, stripe.IdempotencyError):
         # An earlier attempt whose answer we never saw, too old by now to be repeated word for word.
         await sync_to_async(order.next_attempt)()
         session = await _create(order, site)
-    await sync_to_async(order.attach_session)(session.id)
-    return session
+    return await _attach(order, session)
+
+
+async def _attach(order: Order, session: Session) -> Session:
+    """The one session of the order: this one, unless meanwhile it got another or came to its end.
+
+    Then this one is ended before anybody learns its address: two that can be paid would be one too many.
+    """
+    if await sync_to_async(order.attach_session)(session.id):
+        return session
+    surplus = await _end(session.id)
+    return await _retrieve(order.stripe_session_id) if order.stripe_session_id else surplus
 
 
 async def _create(order: Order, site: str) -> Session:
@@ -187,6 +156,17 @@ async def _create(order: Order, site: str) -> Session:
             if error.http_status and error.http_status >= 500:
                 await sync_to_async(order.next_attempt)()
             raise
+
+
+def _is_unknown(error: Exception) -> bool:
+    return isinstance(error, stripe.InvalidRequestError) and error.code == "resource_missing"
+
+
+def _told(error: Exception) -> str:
+    """What Stripe's support would ask for; nothing that was in the request."""
+    if not isinstance(error, stripe.StripeError):
+        return type(error).__name__
+    return f"{type(error).__name__} {error.http_status} {error.code} {error.request_id}"
 
 
 async def _retrieve(session_id: str) -> Session:
@@ -215,7 +195,9 @@ def _session_params(order: Order, site: str) -> SessionCreateParams:
             _line_item(line.name, line.unit_amount, line.quantity, order.currency) for line in order.goods
         ],
         "success_url": f"{site}{order.get_absolute_url()}?from=stripe",
-        "cancel_url": f"{site}{reverse('shop')}?{cart_query(order)}",
+        "cancel_url": f"{site}{reverse('shop')}?{cart_query(order)}&cancelled=1",
+        # It would let the webhook's amount differ from the order's.
+        "adaptive_pricing": {"enabled": False},
         "expires_at": int(order.checkout_expires_at.timestamp()),
     }
 

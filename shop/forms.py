@@ -100,7 +100,9 @@ class CartForm(forms.Form):
 
 def cart_query(order: Order) -> str:
     """An order's goods as the query string that fills the cart with them again."""
-    return urlencode({field_name(line.product): line.quantity for line in order.lines.all()})
+    return urlencode(
+        {field_name(line.product): line.quantity for line in order.lines.select_related("product")}
+    )
 
 
 class SignupForm(UserCreationForm):

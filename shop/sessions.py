@@ -1,4 +1,4 @@
-"""What a Checkout Session says about its order. Webhook, return page and reconciler all come through here.
+"""What a Checkout Session says about its order. Webhook and return page both come through here.
 
 https://docs.stripe.com/api/checkout/sessions/object
 """
@@ -72,8 +72,12 @@ def _complete(order: Order, facts: SessionFacts, source: Source) -> Outcome:
         order.flag("Paid twice: a second payment came from Stripe.", source=source)
         log.error("Stripe session %s pays order %s a second time", facts.id, order.public_id)
         return Outcome.HELD
-    verb = order.mark_processing if facts.payment_status == "unpaid" else order.mark_paid
-    return _outcome(verb(payment_intent_id=facts.payment_intent_id, email=facts.email, source=source))
+    verbs = {"paid": order.mark_paid, "unpaid": order.mark_processing}
+    if verb := verbs.get(facts.payment_status):
+        return _outcome(verb(payment_intent_id=facts.payment_intent_id, email=facts.email, source=source))
+    order.flag("Stripe says complete, but not whether it is paid.", source=source)
+    log.error("Stripe session %s has payment_status %r", facts.id, facts.payment_status)
+    return Outcome.HELD
 
 
 def _outcome(changed: bool) -> Outcome:

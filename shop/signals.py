@@ -6,9 +6,9 @@ from django.db import transaction
 from django.dispatch import Signal
 
 order_changed = Signal()
-"""`order_id`: the primary key of an order whose version rose. `order`: the same order in full, with `goods`
-and `timeline`, as the transaction that announces it has left it: read under its lock, so it is true for
-its version. Whatever else a receiver wants it has to ask for itself."""
+"""`order_id`: the primary key of an order whose version rose. `order`: the same order as the transaction that
+announces it has left it, read under its lock or just placed, so it is true for its version. Whatever else a
+receiver wants it has to ask for itself."""
 
 stock_changed = Signal()
 """`product_ids`: the primary keys of products whose version rose, a list."""

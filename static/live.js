@@ -2,7 +2,7 @@
 // Swapping fragments, reconnecting and waiting in hidden tabs are htmx's (hx-ws).
 (() => {
   const SILENCE = 40_000; // ms; the server says a word every 15 s (realtime/sweep.py)
-  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py
+  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py; 4403 is for rights that staff lose
   const RELOADED = `reloaded ${location.pathname}`;
 
   let heard = 0; // when the last word came, ms
@@ -60,7 +60,8 @@
   // Pushes may bring an order that a list had no room for: it shows the newest, as it would on a reload.
   document.addEventListener("htmx:after:swap", () => {
     const list = document.getElementById("orders");
-    while (list?.children.length > Number(list?.dataset.most)) list.lastElementChild.remove();
+    const rows = [...(list?.children ?? [])].filter((row) => row.checkVisibility());
+    for (const row of rows.slice(Number(list?.dataset.most) || rows.length)) row.remove();
   });
 
   document.addEventListener("htmx:ws:close", (event) => {
@@ -68,7 +69,11 @@
     const code = event.detail.code;
     if (code === SESSION_OVER) reloadOnce();
     else if (code === FORBIDDEN) stop("no longer yours to see");
-    else if (code === TOO_MANY) stop("too many windows are open");
+    else if (code === TOO_MANY) {
+      // Windows that just closed count for a while.
+      stop("too many windows are open");
+      setTimeout(() => location.reload(), 60_000);
+    }
     else if (!stopped) showReconnecting();
   });
 
@@ -76,7 +81,7 @@
   setInterval(async () => {
     if (!heard || document.hidden || Date.now() - heard < SILENCE) return;
     showReconnecting();
-    const answer = await fetch("/healthz", { cache: "no-store" }).catch(() => null);
+    const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
     if (answer?.ok && Date.now() - heard >= SILENCE) location.reload();
   }, 5_000);
 

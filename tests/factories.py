@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.test import Client
 
-from shop.checkout import order_for
+from shop.buying import order_for
 from shop.models import Order, Product
 from shop.shoppers import GUEST_COOKIE, Shopper, guest_id_in
 

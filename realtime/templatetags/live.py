@@ -12,9 +12,9 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def shop_socket(context: Context) -> str:
-    """Address of the socket for the catalog and the shopper's orders. Wants `as_of` in the context."""
-    topics = [CATALOG, shopper_topic(shopper_of(context["request"]))]
+def shop_socket(context: Context, *, catalog: bool = True) -> str:
+    """Address of the socket for the shopper's orders and the catalog. Wants `as_of` in the context."""
+    topics = [shopper_topic(shopper_of(context["request"])), *([CATALOG] if catalog else [])]
     return _address(context, "/ws/shop/", topics)
 
 

@@ -32,4 +32,5 @@ class OrderLine(models.Model):
 
 def order_lines(rows: list[dict[str, Any]] | None) -> list[OrderLine]:
     """From rows as PostgreSQL's json_agg gives them."""
-    return [OrderLine(**row) for row in rows or []]
+    names = {field.attname for field in OrderLine._meta.concrete_fields}  # not those of the next release
+    return [OrderLine(**{name: row[name] for name in names}) for row in rows or []]

@@ -193,16 +193,26 @@ class Order(models.Model):
 
     # --- not news for a shopper: no version, no announcement --------------------------------------
 
-    def attach_session(self, session_id: str) -> None:
-        """Remember the Checkout Session that was made for it."""
-        Order.objects.filter(pk=self.pk).update(stripe_session_id=session_id)
-        self.stripe_session_id = session_id
+    def attach_session(self, session_id: str) -> bool:
+        """Whether this is the order's Checkout Session now: not if it has another, or is no longer open."""
+        free = Order.objects.filter(pk=self.pk, stripe_session_id=None, payment_status=PaymentStatus.PENDING)
+        attached = free.update(stripe_session_id=session_id)
+        self.refresh_from_db()
+        return bool(attached) or self.stripe_session_id == session_id
+
+    def forget_session(self, session_id: str) -> None:
+        """Stripe does not know it (any more)."""
+        if Order.objects.filter(pk=self.pk, stripe_session_id=session_id).update(stripe_session_id=None):
+            self.next_attempt()
+        self.refresh_from_db()
 
     def next_attempt(self) -> None:
-        """Ask Stripe afresh: under a new idempotency key, with the full time to pay."""
-        self.checkout_attempt += 1
-        self.checkout_expires_at = timezone.now() + CHECKOUT_LASTS
-        self.save(update_fields=["checkout_attempt", "checkout_expires_at"])
+        """Ask Stripe afresh: under a new idempotency key, with the full time to pay. Once, if two want to."""
+        current = Order.objects.filter(pk=self.pk, checkout_attempt=self.checkout_attempt)
+        current.update(
+            checkout_attempt=self.checkout_attempt + 1, checkout_expires_at=timezone.now() + CHECKOUT_LASTS
+        )
+        self.refresh_from_db()
 
     # --- how a verb works -------------------------------------------------------------------------
 

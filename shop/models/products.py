@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from shop.signals import announce, stock_changed
 
-# One statement for all lines of an order, because a payment waits for it. The lock comes first and in
-# primary key order; what has changed until then is read again by PostgreSQL before it is written.
+# One statement for all lines of an order, because a payment waits for it. It locks in primary key order;
+# PostgreSQL reads a row that has changed meanwhile again before it writes it.
 _SETTLE = """
 WITH line AS (
     SELECT product.id, line.quantity
@@ -27,6 +27,11 @@ FROM line
 WHERE shop_product.id = line.id
     AND (stock IS NULL OR stock - %(taken)s * line.quantity >= held - %(freed)s * line.quantity)
 RETURNING shop_product.id, (SELECT count(*) FROM line)
+"""
+
+_LOCK = """
+SELECT FROM shop_product
+WHERE id IN (SELECT product_id FROM shop_orderline WHERE order_id = %s) ORDER BY id FOR UPDATE
 """
 
 Quantities = Mapping[int, int]
@@ -71,6 +76,8 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def _settle(self, order_pk: int, *, taken: int, freed: int) -> bool:
         with connection.cursor() as cursor:
+            if not freed:  # what others free at this moment counts, too: wait for it before looking
+                cursor.execute(_LOCK, [order_pk])
             cursor.execute(_SETTLE, {"order": order_pk, "taken": taken, "freed": freed})
             settled = cursor.fetchall()
         announce(stock_changed, product_ids=[pk for pk, _lines in settled])

@@ -93,7 +93,11 @@ class OrderChange(models.Model):
 
 def order_changes(rows: list[dict[str, Any]] | None) -> list[OrderChange]:
     """From rows as PostgreSQL's json_agg gives them."""
-    return [OrderChange(**row | {"at": datetime.fromisoformat(row["at"])}) for row in rows or []]
+    names = {field.attname for field in OrderChange._meta.concrete_fields}  # not those of the next release
+    changes = [OrderChange(**{name: row[name] for name in names}) for row in rows or []]
+    for change in changes:
+        change.at = datetime.fromisoformat(str(change.at))
+    return changes
 
 
 _RECORD = """

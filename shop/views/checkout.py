@@ -1,5 +1,6 @@
 """Buying, and paying for what was ordered. Async, because a thread must not wait for Stripe."""
 
+from datetime import datetime
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -8,9 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import aget_object_or_404, render
 from django.views.decorators.http import require_POST
 
-from shop.checkout import StripeUnavailable, ask, buy, payment_page
+from shop.buying import buy
+from shop.checkout import StripeUnavailable, ask, payment_page
 from shop.forms import CartForm
 from shop.models import Order, SoldOut
+from shop.models.clock import database_now
 from shop.shoppers import Shopper, ShopRequest, shopper_of
 from shop.views.shop import cart_form, shop_page
 
@@ -22,7 +25,7 @@ class SeeOther(HttpResponseRedirect):
 @require_POST
 async def checkout(request: ShopRequest) -> HttpResponse:
     """Order the cart and go to Stripe's page for it; 422 with the page for a cart that cannot be bought."""
-    shopper, form = await sync_to_async(_shopper_and_form)(request)
+    as_of, shopper, form = await sync_to_async(_what_was_sent)(request)
     if form.unknown:
         raise Http404("Not, or no longer, on sale.")
     if form.is_valid():
@@ -32,7 +35,7 @@ async def checkout(request: ShopRequest) -> HttpResponse:
             form.add_sold_out(sold_out.product)
         except StripeUnavailable as unavailable:
             return await _unavailable(request, unavailable.order)
-    return await sync_to_async(shop_page)(request, form, status=422)
+    return await sync_to_async(shop_page)(request, form, as_of, status=422)
 
 
 @require_POST
@@ -63,8 +66,8 @@ async def _own_order(request: ShopRequest, public_id: UUID) -> Order:
     return await aget_object_or_404(Order.objects.of(shopper), public_id=public_id)
 
 
-def _shopper_and_form(request: ShopRequest) -> tuple[Shopper, CartForm]:
-    return shopper_of(request), cart_form(request.POST)
+def _what_was_sent(request: ShopRequest) -> tuple[datetime, Shopper, CartForm]:
+    return database_now(), shopper_of(request), cart_form(request.POST)
 
 
 def _site(request: HttpRequest) -> str:

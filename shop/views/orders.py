@@ -22,7 +22,7 @@ def orders(request: ShopRequest) -> HttpResponse:
     shopper = shopper_of(request)
     own = Order.objects.of(shopper).worth_keeping().for_lists()
     page = Paginator(own, PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "shop/orders.html", {"as_of": as_of, "shopper": shopper, "page": page})
+    return render(request, "shop/orders.html", {"as_of": as_of, "page": page})
 
 
 @require_safe

@@ -1,5 +1,7 @@
 """The shop page: what there is, what was chosen, what was bought."""
 
+from datetime import datetime
+
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -17,7 +19,9 @@ NEWEST = 10
 @require_safe
 @never_cache
 def shop(request: ShopRequest) -> HttpResponse:
-    return shop_page(request, cart_form(request.GET or None), cancelled="cancelled" in request.GET)
+    as_of = database_now()
+    form = cart_form(request.GET or None)
+    return shop_page(request, form, as_of, cancelled="cancelled" in request.GET)
 
 
 @require_safe
@@ -34,14 +38,17 @@ def cart_form(data: QueryDict | None) -> CartForm:
     return form
 
 
-def shop_page(request: ShopRequest, form: CartForm, *, status: int = 200, **context: object) -> HttpResponse:
-    """The page around a cart; also the answer to a cart that cannot be bought as it is."""
-    as_of = database_now()
+def shop_page(
+    request: ShopRequest, form: CartForm, as_of: datetime, *, status: int = 200, **context: object
+) -> HttpResponse:
+    """The page around a cart; also the answer to a cart that cannot be bought as it is.
+
+    `as_of` was asked for before the form's products were read.
+    """
     shopper = shopper_of(request)
     orders = list(Order.objects.of(shopper).for_lists()[: NEWEST + 1])
     context |= {
         "as_of": as_of,
-        "shopper": shopper,
         "form": form,
         "refused": status == 422,
         "orders": orders[:NEWEST],

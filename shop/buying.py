@@ -1,0 +1,91 @@
+"""From a chosen cart to its order: one open order per cart of a shopper, its stock held."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+from asgiref.sync import sync_to_async
+from django.db import IntegrityError
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from shop.checkout import StripeUnavailable, deadline, let_go, payment_page
+from shop.models import Order, OrderLine, PaymentStatus, Product, SoldOut
+from shop.shoppers import Shopper
+
+Cart = Sequence[tuple[Product, int]]
+"""What was chosen: products and units, 1 to 99, at least one line, one currency."""
+
+
+async def buy(shopper: Shopper, cart: Cart, site: str) -> str:
+    """The address to go to now: Stripe's page for this cart, or the order's page if it is paid already.
+
+    `site` is the origin that the shopper comes back to. Raises SoldOut and StripeUnavailable.
+    """
+    order = await _order(shopper, cart)
+    until = deadline()
+    address = await payment_page(order, site, until=until)
+    if address is None and order.payment_status == PaymentStatus.EXPIRED:
+        order = await _order(shopper, cart)
+        address = await payment_page(order, site, until=until)
+    return address or order.get_absolute_url()
+
+
+def order_for(shopper: Shopper, cart: Cart) -> Order:
+    """The shopper's open order for exactly this cart, placed now if there is none yet. Raises SoldOut.
+
+    Two clicks at once: the second waits for the first one's stock or unique key, fails, and finds the
+    first one's order.
+    """
+    fingerprint = _fingerprint(cart)
+    twins = Order.objects.of(shopper).open_cart(fingerprint)
+    if twin := twins.first():
+        return twin
+    try:
+        return Order.place(shopper, fingerprint, cart)
+    except (SoldOut, IntegrityError):
+        if twin := twins.first():
+            return twin
+        raise
+
+
+def _fingerprint(cart: Cart) -> str:
+    lines = sorted(
+        (product.pk, quantity, product.unit_amount, product.currency) for product, quantity in cart
+    )
+    return hashlib.sha256(repr(lines).encode()).hexdigest()
+
+
+async def _order(shopper: Shopper, cart: Cart) -> Order:
+    """The order for a cart, if need be with units that only she herself, or nobody any more, holds."""
+    for _product in cart:  # each of them may be in her way once
+        try:
+            return await sync_to_async(order_for)(shopper, cart)
+        except SoldOut as sold_out:
+            await _make_room(shopper, dict(cart)[sold_out.product], sold_out)
+    return await sync_to_async(order_for)(shopper, cart)
+
+
+async def _make_room(shopper: Shopper, wanted: int, sold_out: SoldOut) -> None:
+    """End the orders that stand in the way, if that is enough; otherwise raises what it was given."""
+    in_the_way, units = await sync_to_async(_in_the_way)(shopper, sold_out.product)
+    if (sold_out.product.available or 0) + units < wanted:
+        raise sold_out
+    ends = await asyncio.gather(*(let_go(order) for order in in_the_way), return_exceptions=True)
+    for end in ends:
+        if isinstance(end, StripeUnavailable):
+            raise sold_out from None  # so they still are in the way
+        if isinstance(end, BaseException):
+            raise end
+
+
+def _in_the_way(shopper: Shopper, product: Product) -> tuple[list[Order], int]:
+    """The shopper's own unpaid orders with this product, and anybody's that never got as far as Stripe and
+    whose time is over: no event will end those. And how many units they hold.
+    """
+    own = Order.objects.of(shopper).values("pk")
+    abandoned = Q(stripe_session_id=None, checkout_expires_at__lt=timezone.now())
+    orders = Order.objects.filter(Q(pk__in=own) | abandoned, payment_status=PaymentStatus.PENDING)
+    lines = OrderLine.objects.filter(order__in=orders, product=product)
+    units = lines.aggregate(units=Sum("quantity"))["units"]
+    return list(orders.filter(lines__product=product)), units or 0
