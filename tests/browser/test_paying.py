@@ -59,6 +59,7 @@ def test_who_cancels_on_the_hosted_page_finds_the_cart_as_it_was(arrive):
     window.click("#cancel")
 
     window.wait_for_url(re.compile("/\\?quantity-"))
+    expect(window.get_by_text("You came back without paying.")).to_be_visible()
     expect(window.get_by_label("Door chime", exact=True)).to_have_value("2")
     expect(window.get_by_label("Bicycle bell", exact=True)).to_have_value("1")
     buy(window)
