@@ -37,6 +37,17 @@ class Database:
     def drop(self) -> None:
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 
+    def cut_off(self) -> None:
+        """Throw everybody out and let nobody in, as if the server had gone."""
+        self._run("ALTER DATABASE {} ALLOW_CONNECTIONS false")
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.name]
+            )
+
+    def let_in(self) -> None:
+        self._run("ALTER DATABASE {} ALLOW_CONNECTIONS true")
+
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._server, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))

@@ -106,3 +106,23 @@ def look_away(page) -> None:
 def look_back(page) -> None:
     page.evaluate("delete document.hidden")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_a_window_waits_for_a_database_that_is_away_instead_of_reloading_into_an_error(arrive, stack):
+    ada = arrive(trouble="503")
+    page = ada.context.new_page()
+    page.clock.install()
+    page.goto(stack.url)
+    is_live(page)
+    mark(page)
+
+    stack.database.cut_off()
+    try:
+        with page.expect_response(lambda response: "/readyz" in response.url) as answer:
+            page.clock.fast_forward(45_000)  # longer than a server is silent that is well
+        assert answer.value.status == 503
+        expect(page.locator("#freshness")).to_have_attribute("data-state", "reconnecting")
+        assert marked(page)
+    finally:
+        stack.database.let_in()
+    is_live(page)
