@@ -78,13 +78,13 @@ DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["OPTIONS"] = {
     "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
-    # Prepared statements: PostgreSQL plans what a payment needs once for each connection.
     # A database that falls silent must fail, so that the sweep can go on where another answers.
     "connect_timeout": 3,
     "keepalives_idle": 3,
     "keepalives_interval": 2,
     "keepalives_count": 2,
     "tcp_user_timeout": 8000,  # ms
+    # Prepared statements: PostgreSQL plans what a payment needs once for each connection.
     "server_side_binding": True,
     "prepare_threshold": 2,
     "options": env("DATABASE_SESSION_OPTIONS", default=_SESSION_OPTIONS),

@@ -48,8 +48,10 @@ class ProductAdmin(admin.ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return super().changeform_view(request, *args, **kwargs)
-        except IntegrityError:  # since the form was checked, an order has held more
-            self.message_user(request, "Not saved: open orders now hold more than that.", messages.ERROR)
+        except IntegrityError as error:  # somebody came between the check of the form and its saving
+            holds = "product_held_within_stock" in str(error)
+            why = "open orders now hold more than that" if holds else "somebody else was faster"
+            self.message_user(request, f"Not saved: {why}.", messages.ERROR)
             return HttpResponseRedirect(request.path)
 
     def save_model(self, request: HttpRequest, obj: Product, form: ModelForm, change: bool) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError
-from django.db.models import Q, Sum
-from django.utils import timezone
+from django.db.models import Sum
 
-from shop.checkout import StripeUnavailable, deadline, let_go, payment_page
+from shop.checkout import StripeUnavailable, deadline, end_abandoned, let_go, payment_page
 from shop.models import Order, OrderLine, PaymentStatus, Product, SoldOut
 from shop.shoppers import Shopper
 
@@ -68,10 +67,15 @@ async def _order(shopper: Shopper, cart: Cart) -> Order:
 
 async def _make_room(shopper: Shopper, wanted: int, sold_out: SoldOut) -> None:
     """End the orders that stand in the way, if that is enough; otherwise raises what it was given."""
-    in_the_way, units = await sync_to_async(_in_the_way)(shopper, sold_out.product)
-    if (sold_out.product.available or 0) + units < wanted:
+    product = sold_out.product
+    own, abandoned, units = await sync_to_async(_in_the_way)(shopper, product)
+    if not product.active or (product.available or 0) + units < wanted:
         raise sold_out
-    ends = await asyncio.gather(*(let_go(order) for order in in_the_way), return_exceptions=True)
+    ends = await asyncio.gather(
+        *(let_go(order) for order in own),
+        *(sync_to_async(end_abandoned)(order) for order in abandoned),
+        return_exceptions=True,
+    )
     for end in ends:
         if isinstance(end, StripeUnavailable):
             raise sold_out from None  # so they still are in the way
@@ -79,13 +83,12 @@ async def _make_room(shopper: Shopper, wanted: int, sold_out: SoldOut) -> None:
             raise end
 
 
-def _in_the_way(shopper: Shopper, product: Product) -> tuple[list[Order], int]:
-    """The shopper's own unpaid orders with this product, and anybody's that never got as far as Stripe and
-    whose time is over: no event will end those. And how many units they hold.
+def _in_the_way(shopper: Shopper, product: Product) -> tuple[list[Order], list[Order], int]:
+    """The shopper's own unpaid orders with this product; other people's that never got as far as Stripe and
+    whose time is over, so that no event will end them; and how many units all of them hold.
     """
-    own = Order.objects.of(shopper).values("pk")
-    abandoned = Q(stripe_session_id=None, checkout_expires_at__lt=timezone.now())
-    orders = Order.objects.filter(Q(pk__in=own) | abandoned, payment_status=PaymentStatus.PENDING)
-    lines = OrderLine.objects.filter(order__in=orders, product=product)
-    units = lines.aggregate(units=Sum("quantity"))["units"]
-    return list(orders.filter(lines__product=product)), units or 0
+    orders = Order.objects.filter(payment_status=PaymentStatus.PENDING, lines__product=product)
+    own = list(orders.of(shopper))
+    abandoned = list(orders.abandoned().exclude(pk__in=[order.pk for order in own]))
+    lines = OrderLine.objects.filter(order__in=[*own, *abandoned], product=product)
+    return own, abandoned, lines.aggregate(units=Sum("quantity"))["units"] or 0

@@ -86,9 +86,17 @@ async def let_go(order: Order) -> None:
     except (stripe.StripeError, TimeoutError) as error:
         if not _is_unknown(error):
             raise StripeUnavailable(order) from error
+        log.error("Stripe does not know session %s of order %s: ended", session_id, order.public_id)
         await sync_to_async(order.expire)(source=Source.SHOPPER)
         return
     await _learn(order, session, Source.SHOPPER)
+
+
+def end_abandoned(order: Order) -> None:
+    """End an order that never got a session in its time, unless it has just got one, or more time."""
+    with order.locked():
+        if Order.objects.abandoned().filter(pk=order.pk).exists():
+            order.expire(source=Source.SHOPPER)
 
 
 def _ended_without_session(order: Order) -> bool:
@@ -118,7 +126,9 @@ async def _session(order: Order, site: str) -> Session:
         except stripe.InvalidRequestError as error:
             if not _is_unknown(error):
                 raise
-            # Made under another key or account than today's: nobody can pay there any more.
+            # Made under another key or account than today's. If that one is still in use somewhere, a payment
+            # there is not refused: the second one of an order is held for staff.
+            log.error("Stripe does not know session %s of order %s", order.stripe_session_id, order.public_id)
             await sync_to_async(order.forget_session)(order.stripe_session_id)
     try:
         session = await _create(order, site)

@@ -60,7 +60,7 @@
   // Pushes may bring an order that a list had no room for: it shows the newest, as it would on a reload.
   document.addEventListener("htmx:after:swap", () => {
     const list = document.getElementById("orders");
-    const rows = [...(list?.children ?? [])].filter((row) => row.checkVisibility());
+    const rows = [...(list?.children ?? [])].filter((row) => row.checkVisibility?.() ?? true);
     for (const row of rows.slice(Number(list?.dataset.most) || rows.length)) row.remove();
   });
 
@@ -70,9 +70,9 @@
     if (code === SESSION_OVER) reloadOnce();
     else if (code === FORBIDDEN) stop("no longer yours to see");
     else if (code === TOO_MANY) {
-      // Windows that just closed count for a while.
       stop("too many windows are open");
-      setTimeout(() => location.reload(), 60_000);
+      // Windows that just closed count for a while. Where something can be typed or sent, that is for the shopper.
+      if (!document.querySelector("form#buy")) setTimeout(() => location.reload(), 60_000);
     }
     else if (!stopped) showReconnecting();
   });

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import models, transaction
+from django.utils import timezone
 
 from shop.models.lines import order_lines
 from shop.models.moves import PaymentStatus
@@ -35,6 +36,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open_cart(self, cart: str) -> "OrderQuerySet":
         """Unpaid orders for exactly these goods at these prices: one at most for each shopper."""
         return self.filter(cart=cart, payment_status=PaymentStatus.PENDING)
+
+    def abandoned(self) -> "OrderQuerySet":
+        """Unpaid ones that never got a Checkout Session in their time."""
+        over = self.filter(payment_status=PaymentStatus.PENDING, stripe_session_id=None)
+        return over.filter(checkout_expires_at__lt=timezone.now())
 
     def worth_keeping(self) -> "OrderQuerySet":
         """What a shopper's list shows: everything but checkouts that came to nothing."""
