@@ -32,6 +32,7 @@ class Config:
     endpoints: tuple[Endpoint, ...] = ()
     business_name: str = "Shopbell"
     min_expiry_seconds: int = 30 * 60
+    debit_seconds: int = 8
     retry_seconds: tuple[float, ...] = ()
 
     @property
@@ -52,6 +53,7 @@ def from_environ(environ: Mapping[str, str]) -> Config:
         endpoints=_endpoints(environ.get("SANDBOX_STRIPE_WEBHOOKS", "")),
         business_name=environ.get("SANDBOX_STRIPE_BUSINESS_NAME") or "Shopbell",
         min_expiry_seconds=int(_number(environ, "SANDBOX_STRIPE_MIN_EXPIRY_SECONDS", "1800", 0, 86400)),
+        debit_seconds=int(_number(environ, "SANDBOX_STRIPE_DEBIT_SECONDS", "8", 0, 86400)),
         retry_seconds=_retry_seconds(environ.get("SANDBOX_STRIPE_RETRY_SECONDS") or DEFAULT_RETRY_SECONDS),
     )
 

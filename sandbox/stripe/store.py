@@ -5,45 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-Json = dict[str, Any]
+from sandbox.stripe.tables import MIGRATIONS
 
-VERSION = 1
-SCHEMA = """
-CREATE TABLE objects (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,
-    parent TEXT,
-    created INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    private TEXT NOT NULL DEFAULT '{}'
-);
-CREATE INDEX objects_by_kind ON objects (kind, seq);
-CREATE INDEX objects_by_parent ON objects (parent, kind, seq);
-CREATE INDEX open_sessions ON objects (json_extract(body, '$.expires_at'))
-    WHERE kind = 'checkout.session' AND json_extract(body, '$.status') = 'open';
-CREATE TABLE deliveries (
-    event_id TEXT NOT NULL,
-    url TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    due REAL,
-    delivered REAL,
-    outcome TEXT,
-    PRIMARY KEY (event_id, url)
-);
-CREATE INDEX due_deliveries ON deliveries (url, due) WHERE due IS NOT NULL;
-CREATE TABLE idempotency (
-    scope TEXT NOT NULL,
-    key TEXT NOT NULL,
-    endpoint TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    request_id TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    created REAL NOT NULL,
-    PRIMARY KEY (scope, key)
-);
-"""
+Json = dict[str, Any]
 
 
 class StateError(Exception):
@@ -66,15 +30,20 @@ class Store:
         # A killed process loses nothing with NORMAL; only a power cut may take the last moments.
         self.db.execute("PRAGMA synchronous = NORMAL")
         version = self.db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self.db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
+        if version > len(MIGRATIONS):
             raise StateError(
                 f"{path} was written by another version of the local Stripe: delete it to start anew."
             )
+        for number in range(version, len(MIGRATIONS)):
+            script = f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+            self.db.executescript(script)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        """Joins the transaction that is under way, if one is: verbs call verbs, and all or nothing holds."""
+        if self.db.in_transaction:
+            yield
+            return
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -116,6 +85,10 @@ class Store:
     def private(self, object_id: str) -> Json:
         row = self.db.execute("SELECT private FROM objects WHERE id = ?", (object_id,)).fetchone()
         return _json(row["private"])
+
+    def parent(self, object_id: str) -> str:
+        row = self.db.execute("SELECT parent FROM objects WHERE id = ?", (object_id,)).fetchone()
+        return str(row["parent"])
 
     def children(self, parent: str, kind: str) -> list[Json]:
         """Oldest first."""
