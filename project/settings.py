@@ -175,5 +175,5 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
     # Its request lines would say what nginx or Daphne says already.
-    "loggers": {"httpx": {"level": "WARNING"}, "stripe": {"level": "WARNING"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "stripe", "procrastinate")},
 }

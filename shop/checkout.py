@@ -9,16 +9,19 @@ from collections.abc import Awaitable, Callable
 
 import stripe
 from asgiref.sync import sync_to_async
-from django.db import connection
 from django.urls import reverse
 from stripe import RequestOptions
 from stripe.checkout import Session, SessionService
-from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
+from stripe.params.checkout import (
+    SessionCreateParams,
+    SessionCreateParamsLineItem,
+    SessionRetrieveParams,
+)
 
 from shop.forms import cart_query
 from shop.models import Order, Source
 from shop.sessions import SessionFacts, apply_session
-from shop.stripe_client import TIME_LIMIT, stripe_client
+from shop.stripe_client import TIME_LIMIT, from_stripe
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +62,15 @@ async def payment_page(order: Order, site: str, *, until: float | None = None) -
     return None
 
 
-async def ask(order: Order) -> None:
+async def ask(order: Order, *, source: Source) -> None:
     """Ask Stripe how the order's session stands and let the order follow. Raises StripeUnavailable."""
     if order.stripe_session_id is None:
         return
     try:
-        async with asyncio.timeout(TIME_LIMIT):
-            session = await _retrieve(order.stripe_session_id)
+        session = await _retrieve(order.stripe_session_id)
     except (stripe.StripeError, TimeoutError) as error:
         raise StripeUnavailable(order) from error
-    await _learn(order, session, Source.RETURN_PAGE)
+    await _learn(order, session, source)
 
 
 async def let_go(order: Order) -> None:
@@ -90,6 +92,15 @@ async def let_go(order: Order) -> None:
         await sync_to_async(order.expire)(source=Source.SHOPPER)
         return
     await _learn(order, session, Source.SHOPPER)
+
+
+async def cancel(order: Order, *, source: Source, who_id: int | None = None) -> None:
+    """End an unpaid order because somebody wants that; a payment that was faster wins.
+
+    Raises StripeUnavailable: then it is ended as soon as Stripe answers the reconciler.
+    """
+    if await sync_to_async(order.ask_to_cancel)(source=source, who_id=who_id):
+        await let_go(order)
 
 
 def end_abandoned(order: Order) -> None:
@@ -180,19 +191,13 @@ def _told(error: Exception) -> str:
 
 
 async def _retrieve(session_id: str) -> Session:
-    return await _from_stripe(lambda sessions: sessions.retrieve_async(session_id))
+    # With its PaymentIntent, which alone says that a bank's debit has failed.
+    params: SessionRetrieveParams = {"expand": ["payment_intent"]}
+    return await _from_stripe(lambda sessions: sessions.retrieve_async(session_id, params))
 
 
 async def _from_stripe(call: Callable[[SessionService], Awaitable[Session]]) -> Session:
-    # Nobody waits for Stripe with a database connection in hand: a slow Stripe would empty the pool, and
-    # the whole shop, webhooks included, would stand still.
-    await sync_to_async(_put_connection_back)()
-    return await call(stripe_client().v1.checkout.sessions)
-
-
-def _put_connection_back() -> None:
-    if not connection.in_atomic_block:  # a caller's transaction is not ours to end
-        connection.close()
+    return await from_stripe(lambda client: call(client.v1.checkout.sessions))
 
 
 def _session_params(order: Order, site: str) -> SessionCreateParams:

@@ -1,4 +1,4 @@
-"""What a Checkout Session says about its order. Webhook and return page both come through here.
+"""What a Checkout Session says about its order. Webhook, return page and reconciler all come through here.
 
 https://docs.stripe.com/api/checkout/sessions/object
 """
@@ -10,8 +10,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from shop.models import Order, Outcome, Source
+from shop.stripe_json import id_of, inner, text, uuid
 
 log = logging.getLogger(__name__)
+
+NO_MONEY = ("requires_payment_method", "canceled")
+"""States of a PaymentIntent, behind a session that is complete, in which nobody is paying any more.
+https://docs.stripe.com/payments/paymentintents/lifecycle"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +31,24 @@ class SessionFacts:
     currency: str
     payment_intent_id: str
     email: str
+    failed: bool
+    """Complete, and the money will not come. The session itself does not say so: an event's type does, or the
+    PaymentIntent of a session that was asked for with it."""
 
     @classmethod
-    def read(cls, session: Mapping[str, Any]) -> Self:
+    def read(cls, session: Mapping[str, Any], *, failed: bool = False) -> Self:
         """Never raises for what is missing or odd: such a session matches no order, or pays none."""
-        details = session.get("customer_details") or {}
+        intent = session.get("payment_intent")
         return cls(
-            id=_text(session.get("id")),
-            public_id=_uuid(session.get("client_reference_id")),
-            status=_text(session.get("status")),
-            payment_status=_text(session.get("payment_status")),
+            id=text(session.get("id")),
+            public_id=uuid(session.get("client_reference_id")),
+            status=text(session.get("status")),
+            payment_status=text(session.get("payment_status")),
             amount_total=session.get("amount_total"),
-            currency=_text(session.get("currency")),
-            payment_intent_id=_text(session.get("payment_intent")),
-            email=_text(details.get("email") if isinstance(details, Mapping) else "")[:254],
+            currency=text(session.get("currency")),
+            payment_intent_id=id_of(intent),
+            email=text(inner(session.get("customer_details")).get("email"))[:254],
+            failed=failed or inner(intent).get("status") in NO_MONEY,
         )
 
 
@@ -72,7 +81,8 @@ def _complete(order: Order, facts: SessionFacts, source: Source) -> Outcome:
         order.flag("Paid twice: a second payment came from Stripe.", source=source)
         log.error("Stripe session %s pays order %s a second time", facts.id, order.public_id)
         return Outcome.HELD
-    verbs = {"paid": order.mark_paid, "unpaid": order.mark_processing}
+    unpaid = order.mark_failed if facts.failed else order.mark_processing
+    verbs = {"paid": order.mark_paid, "unpaid": unpaid}
     if verb := verbs.get(facts.payment_status):
         return _outcome(verb(payment_intent_id=facts.payment_intent_id, email=facts.email, source=source))
     order.flag("Stripe says complete, but not whether it is paid.", source=source)
@@ -82,15 +92,3 @@ def _complete(order: Order, facts: SessionFacts, source: Source) -> Outcome:
 
 def _outcome(changed: bool) -> Outcome:
     return Outcome.APPLIED if changed else Outcome.IGNORED
-
-
-def _text(value: object) -> str:
-    """A string that PostgreSQL can store: JSON may carry NUL and lone surrogates."""
-    return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def _uuid(value: object) -> UUID | None:
-    try:
-        return UUID(_text(value))
-    except ValueError:
-        return None

@@ -19,8 +19,10 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from shop.disputes import apply_dispute
 from shop.models import Order, Outcome, Source, StripeEvent
 from shop.models.events import OPEN
+from shop.refunds import apply_charge, apply_refund
 from shop.sessions import SessionFacts, apply_session
 
 log = logging.getLogger(__name__)
@@ -37,9 +39,25 @@ def _session_event(session: Mapping[str, Any], source: Source) -> tuple[Outcome,
     return apply_session(SessionFacts.read(session), source)
 
 
+def _failed_session_event(session: Mapping[str, Any], source: Source) -> tuple[Outcome, Order | None]:
+    return apply_session(SessionFacts.read(session, failed=True), source)
+
+
 HANDLERS: dict[str, Handler] = {
     "checkout.session.completed": _session_event,
+    "checkout.session.async_payment_succeeded": _session_event,
+    "checkout.session.async_payment_failed": _failed_session_event,
     "checkout.session.expired": _session_event,
+    "refund.created": apply_refund,
+    "refund.updated": apply_refund,
+    "refund.failed": apply_refund,
+    "charge.refund.updated": apply_refund,
+    "charge.refunded": apply_charge,
+    "charge.dispute.created": apply_dispute,
+    "charge.dispute.updated": apply_dispute,
+    "charge.dispute.funds_withdrawn": apply_dispute,
+    "charge.dispute.funds_reinstated": apply_dispute,
+    "charge.dispute.closed": apply_dispute,
 }
 """Event type → what it does. Every other type is recorded, and that is all."""
 
@@ -79,14 +97,45 @@ def answer(body: bytes, signature: str) -> tuple[int, str]:
 
 
 def receive(event: Mapping[str, Any], payload: str, source: Source = Source.WEBHOOK) -> Outcome:
-    """Record the event and do what it says, both or neither. A repeated event does nothing again."""
-    with transaction.atomic():
-        so_far = StripeEvent.objects.receive(event["id"], event["type"], event["created"], payload)
-        if so_far not in OPEN:
-            return Outcome(so_far)
-        outcome, order = _apply(event, source)
-        StripeEvent.objects.settle(event["id"], outcome, order)
-    return outcome
+    """Record the event and do what it says, both or neither. A repeated event does nothing again.
+
+    If doing it fails, the event is kept as failed, to be tried again, and the error is raised.
+    """
+    return _process(event, payload, source, again=OPEN, delivered=source == Source.WEBHOOK)
+
+
+def replay(event_id: str, source: Source = Source.REPLAY) -> Outcome:
+    """Do once more what a stored event says, unless that was done; returns what came of it.
+
+    Raises StripeEvent.DoesNotExist, and whatever made it fail again.
+    """
+    stored = StripeEvent.objects.get(pk=event_id)
+    again = frozenset(set(Outcome) - {Outcome.APPLIED})
+    return _process(json.loads(stored.payload), stored.payload, source, again=again, delivered=False)
+
+
+def _process(
+    event: Mapping[str, Any], payload: str, source: Source, *, again: frozenset[Outcome], delivered: bool
+) -> Outcome:
+    def recorded() -> str:
+        return StripeEvent.objects.receive(
+            event["id"], event["type"], event["created"], payload, delivered=delivered
+        )
+
+    try:
+        with transaction.atomic():
+            so_far = recorded()
+            if so_far not in again:
+                return Outcome(so_far)
+            outcome, order = _apply(event, source)
+            StripeEvent.objects.settle(event["id"], outcome, order)
+            return outcome
+    except Exception as error:
+        # By its kind only: PostgreSQL's messages quote rows, and rows hold people's addresses.
+        with transaction.atomic():
+            if recorded() in again:
+                StripeEvent.objects.settle(event["id"], Outcome.FAILED, None, type(error).__name__)
+        raise
 
 
 def _apply(event: Mapping[str, Any], source: Source) -> tuple[Outcome, Order | None]:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from shop.models import Order, OrderChange, OrderLine, PaymentStatus, Product, SoldOut, Source
-from shop.models.moves import ALLOWED, HOLDING
+from shop.models.moves import HOLDING, PAYMENT
 from shop.signals import order_changed, stock_changed
 from tests import factories
 
@@ -68,7 +68,7 @@ def test_a_verb_makes_the_allowed_move_or_none(before, verb):
 
     changed = getattr(order, verb)(source=Source.WEBHOOK, **arguments)
 
-    assert changed == (after in ALLOWED[before])
+    assert changed == (after in PAYMENT[before])
     if changed:
         assert (facts(order)["payment_status"], order.version) == (after, 2)
         change = order.changes.get(version=2)
@@ -97,11 +97,11 @@ def test_a_delayed_payment_of_a_lapsed_order_takes_nothing_that_others_hold(stat
 
 
 def test_nothing_leads_away_from_paid():
-    assert ALLOWED[PaymentStatus.PAID] == frozenset()
+    assert PAYMENT[PaymentStatus.PAID] == frozenset()
 
 
 def test_every_status_has_its_row_in_the_rule_book():
-    assert set(ALLOWED) == set(PaymentStatus)
+    assert set(PAYMENT) == set(PaymentStatus)
 
 
 def test_a_payment_brings_its_time_its_intent_and_the_address_for_the_receipt():

@@ -244,7 +244,7 @@ def obstacle(order):
     return take_away
 
 
-def test_an_event_that_could_not_be_applied_is_a_500_and_leaves_no_trace_so_that_stripe_comes_back(
+def test_an_event_that_could_not_be_applied_is_kept_as_failed_and_a_500_so_that_stripe_comes_back(
     client, deliver, order, obstacle, state
 ):
     client.raise_request_exception = False
@@ -254,7 +254,11 @@ def test_an_event_that_could_not_be_applied_is_a_500_and_leaves_no_trace_so_that
     assert response.status_code == 500
     assert "Traceback" not in response.text
     assert state() == (PaymentStatus.PENDING, 1, 5, 2)
-    assert not StripeEvent.objects.exists()
+    kept = StripeEvent.objects.get()
+    assert (kept.id, kept.outcome, kept.tries) == (event["id"], Outcome.FAILED, 1)
+    assert kept.error
+    assert "ada@example.com" not in kept.error
+    assert kept.retry_at
 
     obstacle()
     assert deliver(event).status_code == 200

@@ -1,17 +1,33 @@
+from shop.models.disputes import Dispute, DisputeFacts
 from shop.models.events import Outcome, StripeEvent
+from shop.models.fulfilment import NotRestockable
+from shop.models.letters import OrderEmail, OrderGrant, OrderLink
 from shop.models.lines import OrderLine
-from shop.models.moves import PaymentStatus
+from shop.models.moves import DisputeStatus, FulfilmentStatus, PaymentStatus, RefundStatus
 from shop.models.orders import Order
 from shop.models.products import Product, SoldOut
+from shop.models.refunds import NotRefundable, Refund, RefundFacts
 from shop.models.timeline import OrderChange, Source
 
 __all__ = [
+    "Dispute",
+    "DisputeFacts",
+    "DisputeStatus",
+    "FulfilmentStatus",
+    "NotRefundable",
+    "NotRestockable",
     "Order",
     "OrderChange",
+    "OrderEmail",
+    "OrderGrant",
     "OrderLine",
+    "OrderLink",
     "Outcome",
     "PaymentStatus",
     "Product",
+    "Refund",
+    "RefundFacts",
+    "RefundStatus",
     "SoldOut",
     "Source",
     "StripeEvent",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.db import connection, models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 if TYPE_CHECKING:
@@ -15,15 +16,21 @@ class Outcome(models.TextChoices):
     IGNORED = "ignored", "Ignored: nothing to do"
     UNMATCHED = "unmatched", "Unmatched: no such order"
     HELD = "held", "Held for staff"
+    FAILED = "failed", "Failed: an error of ours"
 
 
-# An event that found no order is worth another look when Stripe or staff send it again.
-OPEN = frozenset({Outcome.RECEIVED, Outcome.UNMATCHED})
+# Worth another look when Stripe or staff send it again.
+OPEN = frozenset({Outcome.RECEIVED, Outcome.UNMATCHED, Outcome.FAILED})
+
+MOST_TRIES = 10
+"""What failed or found no order is tried again after 1, 2, 4, … minutes, the last time after 17 hours."""
 
 
 class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
-    def receive(self, event_id: str, event_type: str, created: int, payload: str) -> str:
-        """Record a delivery; returns the outcome so far.
+    def receive(
+        self, event_id: str, event_type: str, created: int, payload: str, *, delivered: bool = True
+    ) -> str:
+        """Record a delivery, or only look at the event again; returns the outcome so far.
 
         One statement: it inserts the event or counts the delivery, and in both cases locks the row
         until the transaction ends, so the same event delivered ten times at once waits in line here.
@@ -34,21 +41,35 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
                 """
                 INSERT INTO shop_stripeevent AS inbox (id, type, created, payload, outcome)
                 VALUES (%s, %s, to_timestamp(%s), %s, %s)
-                ON CONFLICT (id) DO UPDATE SET attempts = inbox.attempts + 1
+                ON CONFLICT (id) DO UPDATE SET attempts = inbox.attempts + %s
                 RETURNING outcome
                 """,
-                [event_id, event_type, created, payload, Outcome.RECEIVED],
+                [event_id, event_type, created, payload, Outcome.RECEIVED, int(delivered)],
             )
             outcome: str = cursor.fetchone()[0]
         return outcome
 
-    def settle(self, event_id: str, outcome: Outcome, order: "Order | None") -> None:
-        """Write down what came of it."""
+    def settle(self, event_id: str, outcome: Outcome, order: "Order | None", error: str = "") -> None:
+        """Write down what came of it, and when to try again if that was nothing good."""
+        again = outcome in (Outcome.UNMATCHED, Outcome.FAILED)
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE shop_stripeevent SET outcome = %s, order_id = %s WHERE id = %s",
-                [outcome, order.pk if order else None, event_id],
+                _TRY_AGAIN if again else _SETTLED, [outcome, order.pk if order else None, error, event_id]
             )
+
+    def to_try_again(self) -> "StripeEventQuerySet":
+        """Those whose time has come, longest waiting first."""
+        return self.filter(retry_at__lte=Now()).order_by("retry_at")
+
+
+_SETTLED = (
+    "UPDATE shop_stripeevent SET outcome = %s, order_id = %s, error = %s, retry_at = NULL WHERE id = %s"
+)
+_TRY_AGAIN = f"""
+UPDATE shop_stripeevent SET outcome = %s, order_id = %s, error = %s, tries = tries + 1,
+    retry_at = CASE WHEN tries < {MOST_TRIES} THEN now() + interval '1 minute' * power(2, tries) END
+WHERE id = %s
+"""  # noqa: S608  a number of ours
 
 
 class StripeEvent(models.Model):
@@ -59,13 +80,21 @@ class StripeEvent(models.Model):
     payload = models.TextField(help_text="The body as Stripe signed it")
     outcome = models.CharField(max_length=20, choices=Outcome, db_default=Outcome.RECEIVED)
     attempts = models.PositiveIntegerField(db_default=1, help_text="Deliveries of it so far")
+    error = models.CharField(max_length=200, blank=True, db_default="", help_text="What went wrong last")
+    tries = models.PositiveSmallIntegerField(db_default=0, help_text="How often that came to nothing")
+    retry_at = models.DateTimeField(null=True, blank=True, help_text="When we look at it again by ourselves")
     order = models.ForeignKey("shop.Order", models.SET_NULL, null=True, blank=True, related_name="events")
 
     objects = StripeEventQuerySet.as_manager()
 
     class Meta:
         ordering = ["-received_at"]
-        indexes = [models.Index(fields=["-received_at"], name="events_newest_first")]
+        indexes = [
+            models.Index(fields=["-received_at"], name="events_newest_first"),
+            models.Index(
+                fields=["retry_at"], condition=Q(retry_at__isnull=False), name="events_to_try_again"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"

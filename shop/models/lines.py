@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from shop.models.products import Product
 
@@ -13,12 +13,17 @@ class OrderLine(models.Model):
     name = models.CharField(max_length=500)
     unit_amount = models.IntegerField(help_text="In minor units of the order's currency")
     quantity = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(99)])
+    missing = models.BooleanField(db_default=False, help_text="Was no longer in stock when it was paid")
+    restocked = models.PositiveSmallIntegerField(db_default=0, help_text="Units that went back on the shelf")
 
     class Meta:
         ordering = ["pk"]
         constraints = [
             models.CheckConstraint(condition=Q(quantity__range=(1, 99)), name="line_quantity_1_to_99"),
             models.CheckConstraint(condition=Q(unit_amount__gt=0), name="line_has_a_price"),
+            models.CheckConstraint(
+                condition=Q(restocked__lte=F("quantity")), name="line_not_restocked_twice"
+            ),
             models.UniqueConstraint(fields=["order", "product"], name="one_line_per_product"),
         ]
 
@@ -28,6 +33,11 @@ class OrderLine(models.Model):
     @property
     def amount(self) -> int:
         return self.unit_amount * self.quantity
+
+    @property
+    def restockable(self) -> int:
+        """Units that left the shelf for it and have not come back."""
+        return 0 if self.missing else self.quantity - self.restocked
 
 
 def order_lines(rows: list[dict[str, Any]] | None) -> list[OrderLine]:

@@ -13,14 +13,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from shop.jobs import defer
+from shop.models.fulfilment import Fulfilment
 from shop.models.lines import OrderLine
-from shop.models.moves import HOLDING, PaymentStatus, allowed
+from shop.models.moves import FULFILLING, HOLDING, FulfilmentStatus, PaymentStatus, allowed
 from shop.models.order_queries import OrderQuerySet
 from shop.models.products import Product
 from shop.models.timeline import OrderChange, Source
@@ -44,11 +46,36 @@ class Order(models.Model):
     payment_status = models.CharField(
         max_length=20, choices=PaymentStatus, default=PaymentStatus.PENDING, db_index=True
     )
+    fulfilment_status = models.CharField(
+        max_length=20,
+        choices=FulfilmentStatus,
+        default=FulfilmentStatus.UNFULFILLED,
+        db_default=FulfilmentStatus.UNFULFILLED,
+    )
+    carrier = models.CharField(max_length=100, blank=True, db_default="")
+    tracking_url = models.URLField(max_length=500, blank=True, db_default="")
+    refunded_amount = models.BigIntegerField(
+        default=0, db_default=0, help_text="In minor units, what is on its way back included"
+    )
+    disputed = models.BooleanField(
+        default=False, db_default=False, help_text="A bank takes the money back, or may"
+    )
     needs_attention = models.CharField(max_length=200, blank=True, help_text="Why staff must look at it")
     stripe_session_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001  unique when there
     payment_intent_id = models.CharField(max_length=255, blank=True)
     checkout_attempt = models.PositiveSmallIntegerField(default=1)
     checkout_expires_at = models.DateTimeField()
+    checked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the reconciler last asked Stripe about it"
+    )
+    # Whose wish it is that the order ends, while Stripe ends its session.
+    cancelling = models.CharField(max_length=20, choices=Source, blank=True, db_default="", editable=False)
+    cancelling_who = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    language = models.CharField(
+        max_length=10, blank=True, db_default="", help_text="Of its e-mails; empty is the shop's"
+    )
     version = models.PositiveIntegerField(default=1)
     placed_at = models.DateTimeField(db_default=Now())
     paid_at = models.DateTimeField(null=True, blank=True)
@@ -62,6 +89,11 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["user", "-placed_at"], name="orders_of_user"),
             models.Index(fields=["guest_id", "-placed_at"], name="orders_of_guest"),
+            models.Index(
+                fields=["checked_at", "id"],
+                condition=Q(payment_status__in=[PaymentStatus.PENDING, PaymentStatus.PROCESSING]),
+                name="orders_open",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -74,6 +106,28 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=Q(paid_at__isnull=False) | ~Q(payment_status=PaymentStatus.PAID),
                 name="order_paid_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(fulfilment_status__in=list(FulfilmentStatus)),
+                name="order_fulfilment_status_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(fulfilment_status__in=list(FULFILLING)) | Q(payment_status=PaymentStatus.PAID),
+                name="order_fulfilled_is_paid",
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded_amount=0)
+                | Q(
+                    refunded_amount__gt=0,
+                    refunded_amount__lte=F("amount_total"),
+                    payment_status=PaymentStatus.PAID,
+                ),
+                name="order_refunded_within_paid",
+            ),
+            models.UniqueConstraint(
+                fields=["payment_intent_id"],
+                condition=~Q(payment_intent_id=""),
+                name="one_order_per_payment_intent",
             ),
             models.UniqueConstraint(
                 fields=["user", "cart"],
@@ -111,11 +165,25 @@ class Order(models.Model):
         """Whether it can still be paid."""
         return self.payment_status == PaymentStatus.PENDING
 
+    @property
+    def refundable_amount(self) -> int:
+        """What is left of what was paid, in minor units."""
+        return self.amount_total - self.refunded_amount if self.payment_status == PaymentStatus.PAID else 0
+
+    @property
+    def fulfilment(self) -> Fulfilment:
+        return Fulfilment(self)
+
     # --- verbs ------------------------------------------------------------------------------------
 
     @classmethod
-    def place(cls, shopper: Shopper, cart: str, products: Iterable[tuple[Product, int]]) -> "Order":
-        """Hold the stock and freeze names and prices. Raises SoldOut, and IntegrityError for a twin."""
+    def place(
+        cls, shopper: Shopper, cart: str, products: Iterable[tuple[Product, int]], language: str = ""
+    ) -> "Order":
+        """Hold the stock and freeze names and prices. Raises SoldOut, and IntegrityError for a twin.
+
+        `language` is of its e-mails, as in settings.LANGUAGES.
+        """
         lines = list(products)
         with transaction.atomic():
             Product.objects.hold({product.pk: quantity for product, quantity in lines})
@@ -123,6 +191,7 @@ class Order(models.Model):
                 user_id=shopper.user_id,
                 guest_id=shopper.guest_id,
                 cart=cart,
+                language=language,
                 currency=lines[0][0].currency,
                 amount_total=sum(product.unit_amount * quantity for product, quantity in lines),
                 checkout_expires_at=timezone.now() + CHECKOUT_LASTS,
@@ -157,24 +226,41 @@ class Order(models.Model):
             paid = {"payment_intent_id": payment_intent_id, "email": email, "paid_at": Now()}
             if not self._move(PaymentStatus.PAID, source, **paid):
                 return False
-            if not Product.objects.take(self.pk, held=held):
+            taken = Product.objects.take(self.pk, held=held)
+            if taken is not None:
+                self.lines.exclude(product__in=taken).update(missing=True)
                 self._flag("Paid when some of its units were no longer in stock.", source)
+            self._mail("order_confirmation")
+            return True
+
+    def mark_failed(self, *, payment_intent_id: str, email: str, source: Source) -> bool:
+        """The bank has said no, days later perhaps. Frees the stock."""
+        with self.locked():
+            known = {"payment_intent_id": payment_intent_id, "email": email}
+            if not self._end(PaymentStatus.FAILED, source, **known):
+                return False
+            self._mail("payment_failed")
             return True
 
     def expire(self, *, source: Source) -> bool:
-        """The Checkout Session can no longer be paid. Frees the stock."""
+        """The Checkout Session can no longer be paid. Frees the stock.
+
+        If somebody had asked for just that, the order is cancelled, by whom it was.
+        """
         with self.locked():
-            held = self.payment_status in HOLDING
-            if not self._move(PaymentStatus.EXPIRED, source):
-                return False
-            if held:
-                Product.objects.release(self.pk)
-            return True
+            if not self.cancelling:
+                return self._end(PaymentStatus.EXPIRED, source)
+            return self._end(PaymentStatus.CANCELLED, Source(self.cancelling), who_id=self.cancelling_who_id)
 
     def flag(self, reason: str, *, source: Source) -> bool:
         """Hold it for staff."""
         with self.locked():
             return self._flag(reason, source)
+
+    def resolve(self, *, who_id: int | None) -> bool:
+        """Staff have looked at what it was held for."""
+        with self.locked():
+            return self._flag("", Source.STAFF, who_id=who_id)
 
     def hand_over(self, user_id: int) -> bool:
         """A guest's order moves to the account that the guest logged in to."""
@@ -192,6 +278,16 @@ class Order(models.Model):
             )
 
     # --- not news for a shopper: no version, no announcement --------------------------------------
+
+    def ask_to_cancel(self, *, source: Source, who_id: int | None = None) -> bool:
+        """Remember that the session is ended on purpose; whether there still is something to cancel.
+
+        Whoever hears first that it has ended, webhook or caller, cancels the order (`expire`).
+        """
+        pending = Order.objects.filter(pk=self.pk, payment_status=PaymentStatus.PENDING)
+        asked = pending.update(cancelling=source, cancelling_who=who_id)
+        self.refresh_from_db()
+        return bool(asked)
 
     def attach_session(self, session_id: str) -> bool:
         """Whether this is the order's Checkout Session now: not if it has another, or is no longer open."""
@@ -227,20 +323,45 @@ class Order(models.Model):
             yield
 
     def _move(self, after: PaymentStatus, source: Source, **fields: Any) -> bool:
-        if not allowed(self.payment_status, after):
+        if not allowed(PaymentStatus, self.payment_status, after):
             return False
         before = self.payment_status
         return self._change(OrderChange.What.PAYMENT, before, after, source, payment_status=after, **fields)
 
-    def _flag(self, reason: str, source: Source) -> bool:
+    def _end(self, after: PaymentStatus, source: Source, **fields: Any) -> bool:
+        held = self.payment_status in HOLDING
+        if not self._move(after, source, **fields):
+            return False
+        if held:
+            Product.objects.release(self.pk)
+        return True
+
+    def _flag(self, reason: str, source: Source, *, who_id: int | None = None) -> bool:
         if self.needs_attention == reason:
             return False
-        before = self.needs_attention
-        return self._change(OrderChange.What.ATTENTION, before, reason, source, needs_attention=reason)
+        before, what = self.needs_attention, OrderChange.What.ATTENTION
+        return self._change(what, before, reason, source, who_id=who_id, needs_attention=reason)
 
-    def _change(self, what: OrderChange.What, before: str, after: str, source: Source, **fields: Any) -> bool:
+    def _mail(self, kind: str) -> None:
+        """Tell the buyer of the change that was just made."""
+        if self.email:
+            defer("send_order_email", order_id=self.pk, kind=kind, version=self.version)
+
+    def _change(
+        self,
+        what: OrderChange.What,
+        before: str,
+        after: str,
+        source: Source,
+        *,
+        who_id: int | None = None,
+        amount: int | None = None,
+        **fields: Any,
+    ) -> bool:
         self.version += 1
-        story = OrderChange.objects.record(self.pk, self.version, what, before, after, source, fields)
+        story = OrderChange.objects.record(
+            self.pk, self.version, what, before, after, source, fields, who_id=who_id, amount=amount
+        )
         self.updated_at, self.goods, self.timeline = story.at, story.goods, story.timeline
         for name, value in fields.items():
             setattr(self, name, story.at if isinstance(value, Now) else value)

@@ -67,21 +67,29 @@ class ProductQuerySet(models.QuerySet["Product"]):
         """Free what is held for an order."""
         self._settle(order_pk, taken=0, freed=1)
 
-    def take(self, order_pk: int, *, held: bool) -> bool:
-        """Hand an order's units over, from its hold if it has one; False if some are no longer there.
+    def take(self, order_pk: int, *, held: bool) -> set[int] | None:
+        """Hand an order's units over, from its hold if it has one.
 
-        What is missing is taken from nobody: other orders keep their holds, and staff decide.
+        Returns None if all were there, else the primary keys of the products that were. What is missing is
+        taken from nobody: other orders keep their holds, and staff decide.
         """
         return self._settle(order_pk, taken=1, freed=int(held))
 
-    def _settle(self, order_pk: int, *, taken: int, freed: int) -> bool:
+    def put_back(self, quantities: Quantities) -> None:
+        """Units that had left with an order are in the house again."""
+        for pk, quantity in sorted(quantities.items()):
+            self.filter(pk=pk)._change(stock=F("stock") + quantity)  # without limit plus some: without limit
+        announce(stock_changed, product_ids=list(quantities))
+
+    def _settle(self, order_pk: int, *, taken: int, freed: int) -> set[int] | None:
         with connection.cursor() as cursor:
             if not freed:  # what others free at this moment counts, too: wait for it before looking
                 cursor.execute(_LOCK, [order_pk])
             cursor.execute(_SETTLE, {"order": order_pk, "taken": taken, "freed": freed})
             settled = cursor.fetchall()
         announce(stock_changed, product_ids=[pk for pk, _lines in settled])
-        return bool(settled) and len(settled) == settled[0][1]
+        complete = bool(settled) and len(settled) == settled[0][1]
+        return None if complete else {pk for pk, _lines in settled}
 
     def _change(self, **fields: object) -> int:
         return self.update(**fields, version=F("version") + 1, updated_at=Now())

@@ -40,6 +40,9 @@ class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
         after: str,
         source: Source,
         fields: Mapping[str, Any],
+        *,
+        who_id: int | None = None,
+        amount: int | None = None,
     ) -> Story:
         """Write an order's new version, fields and line of the timeline, and read what stands around it.
 
@@ -51,7 +54,7 @@ class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
         given = {name: value for name, value in fields.items() if not isinstance(value, Now)}
         columns = [f"{name} = %s" if name in given else f"{name} = statement_timestamp()" for name in fields]
         sql = _RECORD.replace("/* fields */", "".join(f", {column}" for column in columns))
-        line: list[Any] = [order_pk, version, what, before, after, source]
+        line: list[Any] = [order_pk, version, what, before, after, source, who_id, amount]
         with connection.cursor() as cursor:
             cursor.execute(sql, [version, *given.values(), order_pk, *line, order_pk, order_pk])
             change, goods, earlier = cursor.fetchone()
@@ -67,12 +70,19 @@ class OrderChange(models.Model):
         PAYMENT = "payment_status"
         ATTENTION = "needs_attention"
         OWNER = "owner"
+        FULFILMENT = "fulfilment_status"
+        REFUND = "refund"
+        DISPUTE = "dispute"
+        RESTOCK = "restock"
 
     order = models.ForeignKey("shop.Order", models.CASCADE, related_name="changes")
     version = models.PositiveIntegerField()
     what = models.CharField(max_length=30, choices=What)
     before = models.CharField(max_length=200, blank=True)
     after = models.CharField(max_length=200, blank=True)
+    amount = models.BigIntegerField(
+        null=True, blank=True, help_text="Of the refund or dispute, in minor units"
+    )
     source = models.CharField(max_length=20, choices=Source)
     who = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
@@ -104,8 +114,8 @@ _RECORD = """
 WITH moved AS (
     UPDATE shop_order SET version = %s, updated_at = statement_timestamp()/* fields */ WHERE id = %s
 ), change AS (
-    INSERT INTO shop_orderchange (order_id, version, what, before, after, source)
-    VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO shop_orderchange (order_id, version, what, before, after, source, who_id, amount)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     RETURNING *
 )
 SELECT to_json(change),

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from shop.buying import buy
 from shop.checkout import StripeUnavailable, ask, payment_page
 from shop.forms import CartForm
-from shop.models import Order, SoldOut
+from shop.models import Order, SoldOut, Source
 from shop.models.clock import database_now
 from shop.shoppers import Shopper, ShopRequest, shopper_of
 from shop.views.shop import cart_form, shop_page
@@ -55,7 +55,7 @@ async def check(request: ShopRequest, public_id: UUID) -> HttpResponse:
     order = await _own_order(request, public_id)
     if order.is_open:
         try:
-            await ask(order)
+            await ask(order, source=Source.RETURN_PAGE)
         except StripeUnavailable:
             return HttpResponse(status=503)
     return HttpResponse(status=204)
