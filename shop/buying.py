@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.db.models import Sum
 
 from shop.checkout import StripeUnavailable, deadline, end_abandoned, let_go, payment_page
-from shop.models import Order, OrderLine, PaymentStatus, Product, SoldOut
+from shop.models import Order, OrderLine, PaymentStatus, Product, SoldOut, Source
 from shop.shoppers import Shopper
 
 Cart = Sequence[tuple[Product, int]]
@@ -21,13 +21,19 @@ async def buy(shopper: Shopper, cart: Cart, site: str) -> str:
 
     `site` is the origin that the shopper comes back to. Raises SoldOut and StripeUnavailable.
     """
+    order, page = await order_and_page(shopper, cart, site)
+    return page or order.get_absolute_url()
+
+
+async def order_and_page(shopper: Shopper, cart: Cart, site: str) -> tuple[Order, str | None]:
+    """The order for this cart and Stripe's page for it; None if it is paid already. Raises as `buy` does."""
     order = await _order(shopper, cart)
     until = deadline()
-    address = await payment_page(order, site, until=until)
-    if address is None and order.payment_status == PaymentStatus.EXPIRED:
+    page = await payment_page(order, site, until=until)
+    if page is None and order.payment_status == PaymentStatus.EXPIRED:
         order = await _order(shopper, cart)
-        address = await payment_page(order, site, until=until)
-    return address or order.get_absolute_url()
+        page = await payment_page(order, site, until=until)
+    return order, page
 
 
 def order_for(shopper: Shopper, cart: Cart) -> Order:
@@ -73,7 +79,7 @@ async def _make_room(shopper: Shopper, wanted: int, sold_out: SoldOut) -> None:
         raise sold_out
     ends = await asyncio.gather(
         *(let_go(order) for order in own),
-        *(sync_to_async(end_abandoned)(order) for order in abandoned),
+        *(sync_to_async(end_abandoned)(order, Source.SHOPPER) for order in abandoned),
         return_exceptions=True,
     )
     for end in ends:

@@ -67,7 +67,7 @@ async def ask(order: Order, *, source: Source) -> None:
     if order.stripe_session_id is None:
         return
     try:
-        session = await _retrieve(order.stripe_session_id)
+        session = await retrieve(order.stripe_session_id)
     except (stripe.StripeError, TimeoutError) as error:
         raise StripeUnavailable(order) from error
     await _learn(order, session, source)
@@ -84,12 +84,11 @@ async def let_go(order: Order) -> None:
     session_id = order.stripe_session_id or ""
     try:
         async with asyncio.timeout(LETTING_GO):
-            session = await _end(session_id)
+            session = await end(session_id)
     except (stripe.StripeError, TimeoutError) as error:
-        if not _is_unknown(error):
+        if not is_unknown(error):
             raise StripeUnavailable(order) from error
-        log.error("Stripe does not know session %s of order %s: ended", session_id, order.public_id)
-        await sync_to_async(order.expire)(source=Source.SHOPPER)
+        await sync_to_async(forsake)(order, Source.SHOPPER)
         return
     await _learn(order, session, Source.SHOPPER)
 
@@ -103,11 +102,19 @@ async def cancel(order: Order, *, source: Source, who_id: int | None = None) -> 
         await let_go(order)
 
 
-def end_abandoned(order: Order) -> None:
+def end_abandoned(order: Order, source: Source) -> bool:
     """End an order that never got a session in its time, unless it has just got one, or more time."""
     with order.locked():
-        if Order.objects.abandoned().filter(pk=order.pk).exists():
-            order.expire(source=Source.SHOPPER)
+        return Order.objects.abandoned().filter(pk=order.pk).exists() and order.expire(source=source)
+
+
+def forsake(order: Order, source: Source) -> bool:
+    """Stripe does not know the order's session, of another account or test data perhaps: nobody can pay it.
+
+    If a bank's debit is on its way for it, staff have to look.
+    """
+    log.error("Stripe does not know session %s of order %s", order.stripe_session_id, order.public_id)
+    return order.expire(source=source) or order.flag("Stripe does not know its session.", source=source)
 
 
 def _ended_without_session(order: Order) -> bool:
@@ -118,11 +125,11 @@ def _ended_without_session(order: Order) -> bool:
         return True
 
 
-async def _end(session_id: str) -> Session:
+async def end(session_id: str) -> Session:
     try:
         return await _from_stripe(lambda sessions: sessions.expire_async(session_id))
     except stripe.InvalidRequestError:  # it is no longer open
-        return await _retrieve(session_id)
+        return await retrieve(session_id)
 
 
 async def _learn(order: Order, session: Session, source: Source) -> None:
@@ -133,9 +140,9 @@ async def _learn(order: Order, session: Session, source: Source) -> None:
 async def _session(order: Order, site: str) -> Session:
     if order.stripe_session_id:
         try:
-            return await _retrieve(order.stripe_session_id)
+            return await retrieve(order.stripe_session_id)
         except stripe.InvalidRequestError as error:
-            if not _is_unknown(error):
+            if not is_unknown(error):
                 raise
             # Made under another key or account than today's. If that one is still in use somewhere, a payment
             # there is not refused: the second one of an order is held for staff.
@@ -157,8 +164,8 @@ async def _attach(order: Order, session: Session) -> Session:
     """
     if await sync_to_async(order.attach_session)(session.id):
         return session
-    surplus = await _end(session.id)
-    return await _retrieve(order.stripe_session_id) if order.stripe_session_id else surplus
+    surplus = await end(session.id)
+    return await retrieve(order.stripe_session_id) if order.stripe_session_id else surplus
 
 
 async def _create(order: Order, site: str) -> Session:
@@ -179,7 +186,7 @@ async def _create(order: Order, site: str) -> Session:
             raise
 
 
-def _is_unknown(error: Exception) -> bool:
+def is_unknown(error: Exception) -> bool:
     return isinstance(error, stripe.InvalidRequestError) and error.code == "resource_missing"
 
 
@@ -190,7 +197,7 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__} {error.http_status} {error.code} {error.request_id}"
 
 
-async def _retrieve(session_id: str) -> Session:
+async def retrieve(session_id: str) -> Session:
     # With its PaymentIntent, which alone says that a bank's debit has failed.
     params: SessionRetrieveParams = {"expand": ["payment_intent"]}
     return await _from_stripe(lambda sessions: sessions.retrieve_async(session_id, params))

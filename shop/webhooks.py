@@ -166,9 +166,9 @@ def verified_event(body: bytes, signature: str) -> dict[str, Any]:
         event = json.loads(text)
     except (ValueError, RecursionError):
         raise Refused(400, "The body is not JSON.") from None
-    if not _is_event(event):
+    if not is_event(event):
         raise Refused(400, "The body is not an event.")
-    return event  # type: ignore[no-any-return]  # _is_event looked
+    return event  # type: ignore[no-any-return]  # is_event looked
 
 
 def _check_signature(text: str, signature: str) -> None:
@@ -190,7 +190,8 @@ def _signed_with(secret: str, text: str, signature: str) -> bool:
     return True
 
 
-def _is_event(event: object) -> bool:
+def is_event(event: object) -> bool:
+    """Whether what every event of Stripe's has is there, and can be stored."""
     return (
         isinstance(event, dict)
         and isinstance(event.get("id"), str)

@@ -171,7 +171,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(condition=models.Q(('payment_status__in', ['pending', 'processing'])), fields=['checked_at', 'id'], name='orders_open'),
+            index=models.Index(models.OrderBy(models.F('checked_at'), nulls_first=True), models.F('id'), condition=models.Q(('payment_status__in', ['pending', 'processing'])), name='orders_open'),
         ),
         migrations.AddIndex(
             model_name='stripeevent',
@@ -183,7 +183,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('fulfilment_status__in', ['preparing', 'delivered', 'shipped']), _negated=True), ('payment_status', 'paid'), _connector='OR'), name='order_fulfilled_is_paid'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('fulfilment_status__in', ['delivered', 'preparing', 'shipped']), _negated=True), ('payment_status', 'paid'), _connector='OR'), name='order_fulfilled_is_paid'),
         ),
         migrations.AddConstraint(
             model_name='order',

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import models, transaction
+from django.db.models import ExpressionWrapper, F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from shop.models.lines import order_lines
-from shop.models.moves import PaymentStatus
+from shop.models.moves import HOLDING, PaymentStatus
 from shop.models.timeline import order_changes
 from shop.shoppers import Shopper
 
@@ -41,6 +44,22 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Unpaid ones that never got a Checkout Session in their time."""
         over = self.filter(payment_status=PaymentStatus.PENDING, stripe_session_id=None)
         return over.filter(checkout_expires_at__lt=timezone.now())
+
+    def in_doubt(self, age: timedelta, *, every: bool = False) -> "OrderQuerySet":
+        """Open ones older than `age`, whose news may have been lost: those not asked for the longest first.
+
+        Unless `every` is wanted, with growing gaps: again when a tenth of its life has gone by since the last
+        time, which is each minute at first and every few hours while a bank takes its days. Those that
+        somebody wants cancelled are always among them.
+        """
+        tenth = ExpressionWrapper((Now() - F("placed_at")) / 10, output_field=models.DurationField())
+        due = Q(placed_at__lt=Now() - age)
+        if not every:
+            due &= Q(checked_at=None) | Q(checked_at__lt=Now() - tenth)
+        open_orders = self.filter(payment_status__in=HOLDING)
+        return open_orders.filter(due | ~Q(cancelling="")).order_by(
+            F("checked_at").asc(nulls_first=True), "pk"
+        )
 
     def worth_keeping(self) -> "OrderQuerySet":
         """What a shopper's list shows: everything but checkouts that came to nothing."""

@@ -90,7 +90,8 @@ class Order(models.Model):
             models.Index(fields=["user", "-placed_at"], name="orders_of_user"),
             models.Index(fields=["guest_id", "-placed_at"], name="orders_of_guest"),
             models.Index(
-                fields=["checked_at", "id"],
+                F("checked_at").asc(nulls_first=True),
+                "id",
                 condition=Q(payment_status__in=[PaymentStatus.PENDING, PaymentStatus.PROCESSING]),
                 name="orders_open",
             ),
@@ -112,7 +113,7 @@ class Order(models.Model):
                 name="order_fulfilment_status_known",
             ),
             models.CheckConstraint(
-                condition=~Q(fulfilment_status__in=list(FULFILLING)) | Q(payment_status=PaymentStatus.PAID),
+                condition=~Q(fulfilment_status__in=sorted(FULFILLING)) | Q(payment_status=PaymentStatus.PAID),
                 name="order_fulfilled_is_paid",
             ),
             models.CheckConstraint(
