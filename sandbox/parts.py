@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sandbox.environment import ROOT
 from sandbox.processes import Process, answers
 
 
@@ -17,6 +18,12 @@ def daphne(port: int, *, env: Mapping[str, str], logs: Path, name: str = "daphne
 
 def is_ready(port: int) -> Callable[[], bool]:
     return answers(f"http://127.0.0.1:{port}/readyz")
+
+
+def worker(*, env: Mapping[str, str], logs: Path, name: str = "worker") -> Process:
+    """Does what the shop defers, and the reconciler's rounds. Wants the tables to be there."""
+    command = [sys.executable, ROOT / "manage.py", "procrastinate", "worker"]
+    return Process(name, command, logs=logs, env={**env, "PYTHONUNBUFFERED": "1"})
 
 
 def local_stripe(port: int, *, env: Mapping[str, str], logs: Path) -> Process:

@@ -72,11 +72,13 @@ class Shop:
                 self.embedded.start().wait_until_ready()
         preparation = parts.prepare(env=self.env, logs=logs).start()
         web = parts.daphne(self.port, env=self.env, logs=logs)
-        self.programs += [preparation, web]
+        worker = parts.worker(env=self.env, logs=logs)
+        self.programs += [preparation, web, worker]
         if self._schema_is_known():
             web.start()  # both take their time to import
         with step("Preparing the database"):
             self._finish(preparation)
+        worker.start()
         if self.own_stripe:
             with step("Starting the local Stripe"):
                 stripe.wait_until(parts.is_healthy(self.stripe_port))

@@ -77,11 +77,14 @@ class Reconciler:
 
     async def run(self) -> Summary:
         """All of it. Stripe being slow, busy or away raises nothing: see `stopped` and `unanswered`."""
+        steps = (self.undelivered_events, self.stored_events, self.unanswered_refunds, self.open_orders)
         try:
-            await self.undelivered_events()
-            await self.stored_events()
-            await self.unanswered_refunds()
-            await self.open_orders()
+            for step in steps:
+                try:
+                    await step()
+                except (stripe.StripeError, TimeoutError) as error:
+                    log.warning("No answer from Stripe: %s", type(error).__name__)
+                    self.summary.unanswered += 1
         except OutOfPatience as end:
             self._stop(end)
         return self.summary

@@ -1,13 +1,47 @@
 """What the worker does (`manage.py procrastinate worker`); jobs come from shop/jobs.py and from the clock."""
 
-from procrastinate import RetryStrategy
+import asyncio
+import logging
+
+from procrastinate import JobContext, RetryStrategy, builtin_tasks
 from procrastinate.contrib.django import app
 
 from shop import refunds
 from shop.models import Order
+from shop.patience import Patience
+from shop.reconcile import Reconciler
+
+log = logging.getLogger(__name__)
 
 # After 3, 9, 27, … seconds, the last time a day later; then the job is left as failed, and the log says so.
 GROWING_GAPS = RetryStrategy(max_attempts=10, exponential_wait=3)
+
+RECONCILER_LASTS = 50
+"""Seconds: what a run leaves is for the next minute's."""
+
+
+@app.periodic(cron="* * * * *")
+@app.task(lock="reconcile", queueing_lock="reconcile")
+async def reconcile(timestamp: int) -> None:
+    """Each minute, one at a time."""
+    until = asyncio.get_running_loop().time() + RECONCILER_LASTS
+    await Reconciler(patience=Patience(until)).run()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="rescue_jobs")
+async def rescue_jobs(timestamp: int) -> None:
+    """Jobs whose worker was killed go to another one."""
+    for job in await app.job_manager.get_stalled_jobs():
+        log.warning("Job %s (%s) was left by its worker: once more", job.id, job.task_name)
+        await app.job_manager.retry_job(job)
+
+
+@app.periodic(cron="17 4 * * *")
+@app.task(queueing_lock="forget_old_jobs", pass_context=True)
+async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
+    """Failed ones, too, after a month in which somebody could have looked."""
+    await builtin_tasks.remove_old_jobs(context, max_hours=30 * 24, remove_failed=True)
 
 
 @app.task(retry=GROWING_GAPS)

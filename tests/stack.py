@@ -66,6 +66,7 @@ class Stack:
         self._preparation = parts.prepare(env=env, logs=logs)
         self.stripe = parts.local_stripe(self.stripe_port, env=env, logs=logs)
         self.daphne = parts.daphne(self.port, env=env, logs=logs)
+        self.worker = parts.worker(env=env, logs=logs)
 
     def __enter__(self) -> Self:
         try:
@@ -75,6 +76,7 @@ class Stack:
             self._preparation.start()
             assert self._preparation.wait(60)
             assert self._preparation.exit_code == 0, self._preparation.obituary()
+            self.worker.start()
             self.valkey.wait_until_ready()
             self.stripe.wait_until(parts.is_healthy(self.stripe_port))
             self.start_daphne()
@@ -84,7 +86,7 @@ class Stack:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        stop_all([self.daphne, self.stripe, self._preparation])
+        stop_all([self.daphne, self.worker, self.stripe, self._preparation])
         self.valkey.stop()
         self.database.drop()
 
