@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import bootstrap_wrapper
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -95,7 +97,11 @@ DATABASES["default"]["OPTIONS"] = {
     "options": env("DATABASE_SESSION_OPTIONS", default=_SESSION_OPTIONS),
     **DATABASES["default"].get("OPTIONS", {}),
 }
+# Work for later (shop/tasks.py): `manage.py procrastinate worker`. A few at a time, because most of it waits
+# for Stripe or a mail server. What is done is not kept: orders and e-mails have their own memory.
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 4, "delete_jobs": "successful"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_OURS = f"shopbell-{sha256(SECRET_KEY.encode()).hexdigest()[:8]}"  # two shops may share one Redis
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -105,7 +111,7 @@ CHANNEL_LAYERS = {
                 {"address": env("REDIS_URL"), "socket_timeout": None, "socket_connect_timeout": 1},
             ],
             # Pub/sub knows no databases: two shops on one Redis must not hear each other.
-            "prefix": f"shopbell-{sha256(SECRET_KEY.encode()).hexdigest()[:8]}",
+            "prefix": _OURS,
         },
     }
 }
@@ -153,6 +159,61 @@ if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; Stripe's largest events are far smaller
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+
+# --- the API --------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "shop.api.authentication.TokenAuthentication",
+        "shop.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["shop.api.authentication.IsShopper"],
+    "DEFAULT_PARSER_CLASSES": ["shop.api.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "shop.api.schema.Schema",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "shop.api.throttling.PerAddress",
+        "shop.api.throttling.PerUser",
+        "shop.api.throttling.PerPurpose",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": env("API_RATE_ANON", default="120/min") or None,
+        "user": env("API_RATE_USER", default="600/min") or None,
+        "checkout": env("API_RATE_CHECKOUT", default="30/min") or None,
+        "token": env("API_RATE_TOKEN", default="10/min") or None,
+    },
+    # Whose word counts for a caller's address: our own proxy's if there is one, else nobody's.
+    "NUM_PROXIES": 1 if env.bool("BEHIND_PROXY", default=False) else 0,
+    "EXCEPTION_HANDLER": "shop.api.problems.problem",
+}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Counted for all processes together; without Redis each counts for itself (shop/api/throttling.py).
+    "throttles": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env("REDIS_URL"),
+        "KEY_PREFIX": _OURS,
+        # Whoever calls must not wait for a Redis that is gone; the client's own way is to try for seconds.
+        "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry": Retry(NoBackoff(), 0)},
+    },
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Shopbell API",
+    "DESCRIPTION": "Products, checkout and orders, by the rules of the shop's own pages.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "PaymentStatus": "shop.models.PaymentStatus",
+        "FulfilmentStatus": "shop.models.FulfilmentStatus",
+        "RefundStatus": "shop.models.RefundStatus",
+        "Source": "shop.models.Source",
+        "What": "shop.models.OrderChange.What",
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 
 # --- what is shown --------------------------------------------------------------------------------
 
