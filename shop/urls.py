@@ -15,5 +15,6 @@ urlpatterns = [
     path("orders/<uuid:public_id>/check/", checkout.check, name="check"),
     path("accounts/signup/", accounts.signup, name="signup"),
     path("accounts/", include("django.contrib.auth.urls")),
+    path("api/", include("shop.api.urls")),
     path("stripe-webhook/", stripe_webhook, name="stripe_webhook"),
 ]

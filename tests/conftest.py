@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 from django.db import connections
 from django.test import Client
+from rest_framework.throttling import SimpleRateThrottle
 
 from realtime import sweep
 from tests import stripe_events
@@ -26,6 +27,13 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _no_throttles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests call the API from one address."""
+    for scope in SimpleRateThrottle.THROTTLE_RATES:
+        monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, None)
 
 
 @pytest.fixture

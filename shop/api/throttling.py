@@ -1,0 +1,43 @@
+"""How often one caller may ask, counted in Redis for all processes together.
+
+Without Redis each process counts for itself: the limits are looser then, and the shop goes on selling.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from django.core.cache import caches
+from redis.exceptions import RedisError
+from rest_framework import throttling
+from rest_framework.request import Request
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+log = logging.getLogger(__name__)
+
+
+class Counted(throttling.SimpleRateThrottle):
+    # One for the whole process. `caches[…]` makes a new one, with connections of its own, for each request
+    # that comes by ASGI.
+    cache = caches["throttles"]
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        try:
+            return super().allow_request(request, view)
+        except RedisError as error:
+            log.warning("Requests are counted by each process for itself: %s", type(error).__name__)
+            self.cache = caches["default"]
+            return super().allow_request(request, view)
+
+
+class PerAddress(Counted, throttling.AnonRateThrottle):
+    """Who is not logged in, guests included, by network address: rate `anon`."""
+
+
+class PerUser(Counted, throttling.UserRateThrottle):
+    """Who is logged in: rate `user`."""
+
+
+class PerPurpose(Counted, throttling.ScopedRateThrottle):
+    """What costs more than reading, by the view's `throttle_scope`: rates `checkout` and `token`."""
