@@ -86,6 +86,11 @@ class Order(models.Model):
 
     class Meta:
         ordering = ["-placed_at", "-pk"]
+        permissions = [
+            ("view_payments", "Can see everybody's orders and payments on the dashboard"),
+            ("refund_order", "Can refund and cancel orders"),
+            ("fulfil_order", "Can prepare and send orders, and put their goods back in stock"),
+        ]
         indexes = [
             models.Index(fields=["user", "-placed_at"], name="orders_of_user"),
             models.Index(fields=["guest_id", "-placed_at"], name="orders_of_guest"),
