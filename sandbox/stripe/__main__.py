@@ -8,14 +8,14 @@ import sys
 import httpx
 import uvicorn
 
-from sandbox.stripe import checkout
+from sandbox.stripe import clock
 from sandbox.stripe.account import Account
 from sandbox.stripe.app import create_app
 from sandbox.stripe.config import Config, ConfigError, from_environ
 from sandbox.stripe.deliveries import Post, sender
 from sandbox.stripe.store import StateError, Store
 
-EXPIRY_CHECK_SECONDS = 0.5
+CLOCK_SECONDS = 0.5
 
 
 def main() -> int:
@@ -65,18 +65,18 @@ async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
         )
         # One group, so that a background task that dies takes the server along instead of leaving it deaf.
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(post.run()), tasks.create_task(_expire(account))]
+            background = [tasks.create_task(post.run()), tasks.create_task(_tick(account))]
             logging.getLogger(__name__).info("ready at %s", config.base_url)
             await server.serve(sockets=[listener])
             for task in background:
                 task.cancel()
 
 
-async def _expire(account: Account) -> None:
+async def _tick(account: Account) -> None:
     """By looking, not by timers: clocks jump when a laptop sleeps."""
     while True:
-        checkout.expire_past(account)
-        await asyncio.sleep(EXPIRY_CHECK_SECONDS)
+        clock.tick(account)
+        await asyncio.sleep(CLOCK_SECONDS)
 
 
 if __name__ == "__main__":

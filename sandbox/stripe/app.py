@@ -8,13 +8,19 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from sandbox.stripe.account import Account
-from sandbox.stripe.api import events, payments, sessions
+from sandbox.stripe.api import disputes, events, payments, refunds, sessions
 from sandbox.stripe.api.dispatch import Dispatcher, Operation, failure, respond
 from sandbox.stripe.api.errors import unrecognized_url
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.page import views
 
-OPERATIONS = (*sessions.OPERATIONS, *payments.OPERATIONS, *events.OPERATIONS)
+OPERATIONS = (
+    *sessions.OPERATIONS,
+    *payments.OPERATIONS,
+    *refunds.OPERATIONS,
+    *disputes.OPERATIONS,
+    *events.OPERATIONS,
+)
 
 
 def create_app(account: Account) -> Starlette:
@@ -27,6 +33,8 @@ def create_app(account: Account) -> Starlette:
     page = [
         Route("/c/pay/{id}", views.show, methods=["GET"]),
         Route("/c/pay/{id}", views.submit, methods=["POST"]),
+        Route("/c/pay/{id}/authenticate", views.ask_bank, methods=["GET"]),
+        Route("/c/pay/{id}/authenticate", views.authenticate, methods=["POST"]),
     ]
     static = Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app = Starlette(

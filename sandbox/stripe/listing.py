@@ -29,6 +29,10 @@ _LINE_ITEMS = """
     SELECT -seq AS seq, body FROM objects WHERE kind = 'item' AND parent = :parent
     AND -seq > :after AND -seq < :before
 """
+_OBJECTS = "SELECT seq, body FROM objects WHERE kind = :kind"
+_BY_CHARGE = " AND json_extract(body, '$.charge') = :charge"
+_BY_PAYMENT = " AND json_extract(body, '$.payment_intent') = :payment_intent"
+_WINDOW = " AND created BETWEEN :oldest AND :newest AND seq > :after AND seq < :before"
 _FAR = 2**62
 
 
@@ -53,6 +57,20 @@ def events(store: Store, params: Json) -> Json:
         **window,
     }
     return _page(store, _EVENTS, filters, params, "event", "/v1/events")
+
+
+def objects(store: Store, kind: str, params: Json, url: str) -> Json:
+    """Those of a kind, filtered by `charge`, `payment_intent` and `created`."""
+    # Written together and not with `IS NULL OR`, so that the index on payments serves.
+    sql = _OBJECTS + (_BY_CHARGE if "charge" in params else "")
+    sql += (_BY_PAYMENT if "payment_intent" in params else "") + _WINDOW
+    filters = {"kind": kind, "charge": params.get("charge"), "payment_intent": params.get("payment_intent")}
+    return _page(store, sql, {**filters, **_created(params.get("created"))}, params, kind, url)
+
+
+def refunds_of(store: Store, charge_id: str) -> Json:
+    """The latest ten, as a charge shows them on request."""
+    return objects(store, "refund", {"charge": charge_id}, f"/v1/charges/{charge_id}/refunds")
 
 
 def line_items(store: Store, session_id: str, params: Json) -> Json:

@@ -6,8 +6,11 @@ NOUNS = {
     "checkout.session": "checkout session",
     "payment_intent": "payment_intent",
     "charge": "charge",
+    "dispute": "dispute",
     "event": "event",
     "item": "line item",
+    "payment_method": "PaymentMethod",
+    "refund": "refund",
 }
 
 

@@ -12,7 +12,13 @@ MAX_DEPTH = 4
 KINDS = {
     ("checkout.session", "payment_intent"): "payment_intent",
     ("payment_intent", "latest_charge"): "charge",
+    ("payment_intent", "payment_method"): "payment_method",
     ("charge", "payment_intent"): "payment_intent",
+    ("refund", "charge"): "charge",
+    ("refund", "payment_intent"): "payment_intent",
+    ("refund", "payment_method"): "payment_method",
+    ("dispute", "charge"): "charge",
+    ("dispute", "payment_intent"): "payment_intent",
     ("price", "product"): "product",
 }
 
@@ -47,6 +53,8 @@ def _fetch(store: Store) -> Callable[[Json, str], object]:
             return value
         if place == ("checkout.session", "line_items"):
             return listing.line_items(store, obj["id"], {})
+        if place == ("charge", "refunds"):
+            return listing.refunds_of(store, obj["id"])
         if place not in KINDS:
             raise invalid(f"This property cannot be expanded ({name}).", "expand")
         return store.get(KINDS[place], str(value))

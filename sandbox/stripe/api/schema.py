@@ -48,7 +48,7 @@ def _value(raw: Raw, kind: Any, supported: Any, path: str) -> Any:
     members = _members(kind)
     if isinstance(raw, dict):
         return _nested(raw, members, supported, path)
-    if raw == "":
+    if raw == "" and "" not in _choices(members):
         raise invalid(
             f"You passed an empty string for '{path}'. We assume empty values are an attempt to unset a"
             f" parameter; however '{path}' cannot be unset. You should remove '{path}' from your request or"
@@ -85,19 +85,21 @@ def _scalar(text: str, members: list[Any], path: str) -> str | int | bool:
         if not _INTEGER.fullmatch(text):
             raise invalid(f"Invalid integer: {text[:100]}", path, "parameter_invalid_integer")
         return int(text)
-    choices = [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
-    if choices and text not in choices:
-        listed = ", ".join(choice for choice in choices if choice)
-        raise invalid(f"Invalid {path}: must be one of {listed}", path)
-    if str not in members and not choices:
-        raise invalid(
-            "Invalid array" if any(get_origin(m) is list for m in members) else "Invalid object", path
-        )
-    return text
+    choices = _choices(members)
+    named = [choice for choice in choices if choice]
+    if text in choices or (str in members and not named):
+        return text
+    if named:
+        raise invalid(f"Invalid {path}: must be one of {_listed(named)}", path)
+    raise invalid("Invalid array" if any(get_origin(m) is list for m in members) else "Invalid object", path)
+
+
+def _choices(members: list[Any]) -> list[Any]:
+    return [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
 
 
 def _metadata(raw: dict[str, Raw], path: str) -> dict[str, str]:
-    """https://docs.stripe.com/api/metadata has the limits. An empty value unsets a key."""
+    """https://docs.stripe.com/api/metadata has the limits; `objects.metadata` knows what is unset."""
     if len(raw) > _KEYS:
         raise invalid(f"Metadata can have up to {_KEYS} keys; you passed {len(raw)}.", path)
     values: dict[str, str] = {}
@@ -108,8 +110,7 @@ def _metadata(raw: dict[str, Raw], path: str) -> dict[str, str]:
                 f" up to {_VALUE_LENGTH}.",
                 _join(path, key[:_KEY_LENGTH]),
             )
-        if value:
-            values[key] = value
+        values[key] = value
     return values
 
 
@@ -135,6 +136,10 @@ def _members(kind: Any) -> list[Any]:
 
 def _join(path: str, name: str) -> str:
     return f"{path}[{name}]" if path else name
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])}, or {names[-1]}" if len(names) > 2 else " or ".join(names)
 
 
 def _shown(value: object) -> str:

@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from sandbox.stripe import money
 from sandbox.stripe.account import Account
+from sandbox.stripe.amounts import check_whole
 from sandbox.stripe.api.errors import invalid, missing_parameter, not_supported
 from sandbox.stripe.api.schema import Supported
+from sandbox.stripe.objects.payment_method import offered
 from sandbox.stripe.store import Json
 
 _PRODUCT: Supported = {"name": None, "description": None, "images": None, "metadata": None}
@@ -63,9 +65,10 @@ def check(account: Account, params: Json) -> None:
         raise invalid(f"Invalid email address: {params['customer_email']}", "customer_email", "email_invalid")
     if "expires_at" in params:
         _check_expiry(params["expires_at"], account.config.min_expiry_seconds)
-    if "card" not in params.get("allowed_payment_method_types", ["card"]):
-        raise not_supported("allowed_payment_method_types", "a list with card in it")
     _check_items(params["line_items"])
+    currency = params["line_items"][0]["price_data"]["currency"]
+    if not offered(currency, params.get("allowed_payment_method_types")):
+        raise not_supported("allowed_payment_method_types", "a list with card or a bank debit in it")
 
 
 def _check_url(url: str, param: str) -> None:
@@ -112,8 +115,8 @@ def _check_items(items: list[Json]) -> None:
         raise invalid(
             f"The Checkout Session's total amount due must add up to {text}", None, "amount_too_small"
         )
-    if total > money.MAX_AMOUNT:
-        text = f"no more than {money.show(money.MAX_AMOUNT, currency)}"
+    if total > money.maximum(currency):
+        text = f"no more than {money.show(money.maximum(currency), currency)}"
         raise invalid(
             f"The Checkout Session's total amount due must be {text}", "line_items", "amount_too_large"
         )
@@ -136,9 +139,7 @@ def _check_item(item: Json, path: str) -> None:
     if price["unit_amount"] < 0:
         message = "Invalid non-negative integer"
         raise invalid(message, f"{path}[price_data][unit_amount]", "parameter_invalid_integer")
-    if money.digits(currency) == 3 and price["unit_amount"] % 10:
-        message = f"Amounts in {currency} must end with a zero: cards know two of its three decimals."
-        raise invalid(message, f"{path}[price_data][unit_amount]")
+    check_whole(price["unit_amount"], currency, f"{path}[price_data][unit_amount]")
     for image in price["product_data"].get("images", []):
         _check_url(image, f"{path}[price_data][product_data][images]")
     _check_length(price["product_data"], "name", 250)

@@ -1,6 +1,7 @@
 """https://docs.stripe.com/api/checkout/sessions/line_items"""
 
 from sandbox.stripe.ids import new_id
+from sandbox.stripe.objects.metadata import merged
 from sandbox.stripe.store import Json
 
 
@@ -16,7 +17,7 @@ def new_product(data: Json, created: int) -> Json:
         "images": data.get("images", []),
         "livemode": False,
         "marketing_features": [],
-        "metadata": data.get("metadata", {}),
+        "metadata": merged({}, data.get("metadata")),
         "name": data["name"],
         "package_dimensions": None,
         "shippable": None,
@@ -41,7 +42,7 @@ def new_line_item(product: Json, unit_amount: int, currency: str, quantity: int,
         "amount_total": total,
         "currency": currency,
         "description": product["name"],
-        "metadata": metadata,
+        "metadata": merged({}, metadata),
         "price": _price(product, unit_amount, currency),
         "quantity": quantity,
     }

@@ -2,9 +2,20 @@
 
 import time
 
-from sandbox.stripe.cards import TestCard
 from sandbox.stripe.ids import new_id
+from sandbox.stripe.objects.metadata import merged
+from sandbox.stripe.scenarios import Scenario
 from sandbox.stripe.store import Json
+
+_OPTIONS: Json = {
+    "card": {
+        "installments": None,
+        "mandate_options": None,
+        "network": None,
+        "request_three_d_secure": "automatic",
+    },
+    "us_bank_account": {"verification_method": "automatic"},
+}
 
 
 def new_payment_intent(session: Json, data: Json) -> Json:
@@ -33,19 +44,12 @@ def new_payment_intent(session: Json, data: Json) -> Json:
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
-        "metadata": data.get("metadata", {}),
+        "metadata": merged({}, data.get("metadata")),
         "next_action": None,
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
+        "payment_method_options": {kind: _OPTIONS.get(kind, {}) for kind in session["payment_method_types"]},
         "payment_method_types": session["payment_method_types"],
         "payment_record": None,
         "processing": None,
@@ -62,30 +66,80 @@ def new_payment_intent(session: Json, data: Json) -> Json:
     }
 
 
-def succeed(intent: Json, charge: Json) -> None:
+def require_action(intent: Json, method: Json, url: str, return_url: str) -> None:
+    """The shopper has to authenticate at `url` before the bank is asked."""
     intent.update(
-        amount_received=intent["amount"],
         last_payment_error=None,
-        latest_charge=charge["id"],
-        payment_method=charge["payment_method"],
-        status="succeeded",
+        next_action={
+            "redirect_to_url": {"return_url": return_url, "url": url},
+            "type": "redirect_to_url",
+        },
+        payment_method=method["id"],
+        status="requires_action",
     )
 
 
-def decline(intent: Json, charge: Json, card: TestCard) -> None:
-    intent.update(
-        last_payment_error={
-            "charge": charge["id"],
-            "code": card.code,
-            "decline_code": card.decline_code,
-            "doc_url": "https://stripe.com/docs/error-codes/card-declined",
-            "message": card.message,
-            "source": None,
-            "type": "card_error",
-        },
-        latest_charge=charge["id"],
+def process(intent: Json, charge: Json) -> None:
+    """The bank has been asked and will answer later."""
+    _attempted(intent, charge, "processing")
+
+
+def succeed(intent: Json, charge: Json) -> None:
+    _attempted(intent, charge, "succeeded")
+    intent["amount_received"] = intent["amount"]
+
+
+def fail(intent: Json, charge: Json, method: Json, scenario: Scenario) -> None:
+    """Back to the beginning: another payment method may do."""
+    error = _error(scenario.code, scenario.message, method, "card_error")
+    if scenario.decline_code is not None:
+        error["decline_code"] = scenario.decline_code
+    _refuse(intent, error | {"charge": charge["id"]})
+    intent["latest_charge"] = charge["id"]
+
+
+def fail_authentication(intent: Json, method: Json) -> str:
+    """Returns what the shopper is told."""
+    code = "payment_intent_authentication_failure"
+    told = (
+        "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new"
+        " PaymentMethod to attempt to fulfill this PaymentIntent again."
+    )
+    _refuse(intent, _error(code, told, method, "invalid_request_error"))
+    return (
+        "We are unable to authenticate your payment method."
+        " Please choose a different payment method and try again."
     )
 
 
 def cancel(intent: Json) -> None:
-    intent.update(canceled_at=int(time.time()), cancellation_reason="expired", status="canceled")
+    intent.update(
+        canceled_at=int(time.time()), cancellation_reason="expired", next_action=None, status="canceled"
+    )
+
+
+def _attempted(intent: Json, charge: Json, status: str) -> None:
+    intent.update(
+        last_payment_error=None,
+        latest_charge=charge["id"],
+        next_action=None,
+        payment_method=charge["payment_method"],
+        status=status,
+    )
+
+
+def _refuse(intent: Json, error: Json) -> None:
+    intent.update(
+        last_payment_error=error, next_action=None, payment_method=None, status="requires_payment_method"
+    )
+
+
+def _error(code: str | None, message: str, method: Json, kind: str) -> Json:
+    return {
+        "code": code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{str(code).replace('_', '-')}",
+        "message": message,
+        "payment_method": method,
+        "source": None,
+        "type": kind,
+    }

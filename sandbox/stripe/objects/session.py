@@ -1,11 +1,21 @@
 """https://docs.stripe.com/api/checkout/sessions/object"""
 
 from sandbox.stripe.ids import new_id
+from sandbox.stripe.objects.metadata import merged
 from sandbox.stripe.store import Json
+
+_OPTIONS: Json = {
+    "card": {"request_three_d_secure": "automatic"},
+    "us_bank_account": {"verification_method": "automatic"},
+}
 
 
 def new_session(params: Json, total: int, currency: str, created: int, base_url: str, business: str) -> Json:
-    """An open, unpaid session on a hosted page. Its PaymentIntent comes with the first attempt to pay."""
+    """An open, unpaid session on a hosted page. Its PaymentIntent comes with the first attempt to pay.
+
+    `params["payment_method_types"]`, cards if missing, is what the page offers.
+    """
+    kinds = params.get("payment_method_types", ["card"])
     session_id = new_id("cs_test", 60)
     email = params.get("customer_email")
     return {
@@ -58,15 +68,15 @@ def new_session(params: Json, total: int, currency: str, created: int, base_url:
         },
         "livemode": False,
         "locale": params.get("locale"),
-        "metadata": params.get("metadata", {}),
+        "metadata": merged({}, params.get("metadata")),
         "mode": "payment",
         "origin_context": None,
         "payment_intent": None,
         "payment_link": None,
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        "payment_method_options": {kind: _OPTIONS.get(kind, {}) for kind in kinds},
+        "payment_method_types": kinds,
         "payment_status": "unpaid",
         "permissions": None,
         "phone_number_collection": {"enabled": False},

@@ -13,19 +13,22 @@ function rewrite(input, format) {
   });
 }
 
-if (form) {
+if (number) {
   rewrite(number, (digits) => digits.slice(0, 19).replace(/(.{4})(?=.)/g, "$1 "));
   rewrite(expiry, (digits) => {
     const padded = /^[2-9]/.test(digits) ? "0" + digits : digits;
     return padded.length < 2 ? padded : padded.slice(0, 2) + " / " + padded.slice(2, 4);
   });
+}
+
+if (form) {
   const fill = document.getElementById("fill");
   fill.addEventListener("click", (event) => {
     // Without a round trip the page stays one that the browser's Back button can show again.
     event.preventDefault();
     for (const [name, value] of Object.entries(JSON.parse(fill.dataset.values))) {
       const input = document.getElementById(name);
-      if (name.startsWith("card") || !input.value) input.value = value;
+      if (input && (/^(card|iban)/.test(name) || !input.value)) input.value = value;
     }
     document.getElementById("pay").focus();
   });
