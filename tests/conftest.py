@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import stripe as sdk
 from asgiref.sync import SyncToAsync
 from django.db import connections
 from django.test import Client
@@ -13,6 +14,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from realtime import sweep
 from tests import stripe_events
+from tests.bad_line import BadLine, bad_line
 from tests.local_stripe import KEY, LocalStripe
 from tests.stack import Stack
 
@@ -95,6 +97,21 @@ def stripe(local_stripe: LocalStripe, settings: Any) -> LocalStripe:
     """The local Stripe, with the shop talking to it."""
     settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY = local_stripe.url, KEY
     return local_stripe
+
+
+@pytest.fixture
+def line(stripe: LocalStripe, settings: Any) -> Iterator[BadLine]:
+    """The same, with a bad line in between."""
+    with bad_line(stripe) as line:
+        settings.STRIPE_API_BASE = line.url
+        yield line
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's pauses before it tries again: as they are, they would be most of the time of a test."""
+    monkeypatch.setattr(sdk.HTTPClient, "INITIAL_DELAY", 0.01)
+    monkeypatch.setattr(sdk.HTTPClient, "MAX_DELAY", 0.02)
 
 
 @pytest.fixture
