@@ -8,9 +8,10 @@ import sys
 import httpx
 import uvicorn
 
-from sandbox.stripe import clock
+from sandbox.stripe import clock, endpoints
 from sandbox.stripe.account import Account
 from sandbox.stripe.app import create_app
+from sandbox.stripe.chaos import BadPost, Chaos, Rates
 from sandbox.stripe.config import Config, ConfigError, from_environ
 from sandbox.stripe.deliveries import Post, sender
 from sandbox.stripe.store import StateError, Store
@@ -24,12 +25,13 @@ def main() -> int:
     try:
         config = from_environ(os.environ)
         listener = _listen(config.port)
+        rates = Rates.from_text(os.environ.get("SANDBOX_STRIPE_CHAOS", ""))
         store = Store(config.state_dir)
     except (ConfigError, StateError) as error:
         print(error, file=sys.stderr)
         return 1
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(config, store, listener))
+        asyncio.run(_serve(config, Chaos(rates), store, listener))
     return 0
 
 
@@ -48,14 +50,16 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-async def _serve(config: Config, store: Store, listener: socket.socket) -> None:
+async def _serve(config: Config, chaos: Chaos, store: Store, listener: socket.socket) -> None:
     # trust_env off: a proxy of the surroundings must not stand between us and a webhook on this machine.
     async with httpx.AsyncClient(follow_redirects=False, timeout=None, trust_env=False) as client:  # noqa: S113
-        post = Post(store, config.endpoints, config.retry_seconds, sender(client))
+        endpoints.install(store, config.endpoints)
+        urls = [endpoint.url for endpoint in config.endpoints]
+        post = Post(store, urls, config.retry_seconds, BadPost(sender(client, store), chaos))
         account = Account(config, store, post)
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(account),
+                create_app(account, chaos),
                 access_log=False,
                 log_level="warning",
                 lifespan="off",

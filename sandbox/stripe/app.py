@@ -2,6 +2,7 @@ from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
@@ -11,6 +12,9 @@ from sandbox.stripe.account import Account
 from sandbox.stripe.api import disputes, events, payments, refunds, sessions
 from sandbox.stripe.api.dispatch import Dispatcher, Operation, failure, respond
 from sandbox.stripe.api.errors import unrecognized_url
+from sandbox.stripe.bad_line import BadLine
+from sandbox.stripe.chaos import Chaos
+from sandbox.stripe.control import views as control
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.page import views
 
@@ -23,8 +27,8 @@ OPERATIONS = (
 )
 
 
-def create_app(account: Account) -> Starlette:
-    """The API under /v1, the hosted page under /c/pay, and /healthz."""
+def create_app(account: Account, chaos: Chaos) -> Starlette:
+    """The API under /v1, the hosted page under /c/pay, the control page, and /healthz."""
     dispatcher = Dispatcher(account)
     api = [
         Route(operation.path, partial(_serve, dispatcher, operation), methods=[operation.method])
@@ -38,11 +42,13 @@ def create_app(account: Account) -> Starlette:
     ]
     static = Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app = Starlette(
-        routes=[*api, *page, static, Route("/healthz", _healthz)],
+        routes=[*api, *page, *control.ROUTES, static, Route("/healthz", _healthz)],
+        middleware=[Middleware(BadLine, chaos=chaos)],
         exception_handlers={404: _unrecognized, 405: _unrecognized},
     )
     app.router.redirect_slashes = False
     app.state.account = account
+    app.state.chaos = chaos
     return app
 
 
