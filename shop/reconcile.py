@@ -42,6 +42,8 @@ UNANSWERED = timedelta(minutes=1)
 """Age of a refund from which on whoever asked for it has surely been cut off."""
 REACH = timedelta(days=3)
 """How far back undelivered events are asked for: as long as Stripe goes on trying; it keeps them 30 days."""
+PER_PAGE = 100
+"""Events; Stripe gives no more at once."""
 AT_ONCE = 8
 """Requests at a time, of the hundred a second that Stripe allows."""
 
@@ -196,7 +198,7 @@ class Reconciler:
             "delivery_success": False,
             "types": list(HANDLERS),
             "created": {"gte": since},
-            "limit": 100,
+            "limit": PER_PAGE,
         }
         more = True
         while more:

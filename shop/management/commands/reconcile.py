@@ -1,11 +1,11 @@
 """Ask Stripe now for what its webhooks did not bring; the worker does the same every minute."""
 
-import asyncio
 from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.core.management.base import BaseCommand, CommandError
 
 from shop.reconcile import OLD_ENOUGH, REACH, Reconciler, Summary
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             dry_run=options["dry_run"],
             progress=self._show,
         )
-        summary = asyncio.run(reconciler.run())
+        summary = async_to_sync(reconciler.run)()
         self._end_line()
         self._sum_up(summary, dry_run=options["dry_run"])
         if summary.stopped:

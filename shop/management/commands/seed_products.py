@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from shop.models import Product
+from shop.money import smallest_charge, step
 
-SEEDS = [
+SEEDS: list[dict[str, Any]] = [
     {
         "slug": "counter-bell",
         "name": "Counter bell",
@@ -38,8 +40,19 @@ class Command(BaseCommand):
     help = "Create the three example products. Safe to repeat: what exists, and its stock, stays as it is."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        made = 0
+        made, times = 0, _times(settings.CURRENCY)
         for seed in SEEDS:
-            _product, created = Product.objects.get_or_create(slug=seed["slug"], defaults=seed)
+            priced = seed | {"unit_amount": seed["unit_amount"] * times}
+            _product, created = Product.objects.get_or_create(slug=seed["slug"], defaults=priced)
             made += created
         self.stdout.write(f"{made} products created, {len(SEEDS) - made} already there.")
+
+
+def _times(currency: str) -> int:
+    """What makes the prices, thought of in euro cents, ones that Stripe takes in the shop's currency."""
+    prices, times = [seed["unit_amount"] for seed in SEEDS], 1
+    while min(prices) * times < smallest_charge(currency) or any(
+        price * times % step(currency) for price in prices
+    ):
+        times *= 10
+    return times
