@@ -1,8 +1,16 @@
 """Work for later, kept in PostgreSQL by Procrastinate; shop/tasks.py says what the work is."""
 
+import time
+from contextlib import suppress
 from typing import Any
 
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+GATHERING = 1
+"""Seconds in which e-mails gather before the worker is called: a rush of payments makes one job a second."""
+
+_called_at = float("-inf")
 
 
 def defer(task: str, **arguments: Any) -> None:
@@ -10,3 +18,16 @@ def defer(task: str, **arguments: Any) -> None:
     not. By name, because the tasks import the models, which defer them.
     """
     app.configure_task(f"shop.tasks.{task}").defer(**arguments)
+
+
+def hurry_emails() -> None:
+    """After the commit: call the worker to what is to be sent. It looks each minute in any case."""
+    global _called_at
+    if time.monotonic() < _called_at + GATHERING:
+        return  # the job of then has not begun yet, and will see what there is now
+    _called_at = time.monotonic()
+    call = app.configure_task(
+        "shop.tasks.send_order_emails", queueing_lock="send_order_emails", schedule_in={"seconds": GATHERING}
+    )
+    with suppress(AlreadyEnqueued):
+        call.defer(timestamp=0)

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 
+from asgiref.sync import sync_to_async
 from procrastinate import JobContext, RetryStrategy, builtin_tasks
 from procrastinate.contrib.django import app
 
-from shop import refunds
-from shop.models import Order
+from shop import emails, refunds
+from shop.models import Order, OrderEmail
 from shop.patience import Patience
 from shop.reconcile import Reconciler
 
@@ -35,6 +36,16 @@ async def rescue_jobs(timestamp: int) -> None:
     for job in await app.job_manager.get_stalled_jobs():
         log.warning("Job %s (%s) was left by its worker: once more", job.id, job.task_name)
         await app.job_manager.retry_job(job)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="send_order_emails")
+async def send_order_emails(timestamp: int) -> None:
+    """All that are due: called after a change, and each minute for what was left."""
+    due = OrderEmail.objects.due().values_list("pk", flat=True)
+    async for pk in due.aiterator():
+        if await sync_to_async(OrderEmail.objects.claim)(pk):
+            await sync_to_async(emails.send)(pk)
 
 
 @app.periodic(cron="17 4 * * *")

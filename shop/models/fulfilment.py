@@ -46,9 +46,8 @@ class Fulfilment:
         with order.locked():
             if order.fulfilment_status != FulfilmentStatus.PREPARING or not self.may_be_sent:
                 return False
-            self._fulfil(FulfilmentStatus.SHIPPED, who_id, carrier=carrier, tracking_url=tracking_url)
-            order._mail("shipped")
-            return True
+            way = {"carrier": carrier, "tracking_url": tracking_url}
+            return self._fulfil(FulfilmentStatus.SHIPPED, who_id, mail="shipped", **way)
 
     def deliver(self, *, who_id: int | None) -> bool:
         with self.order.locked():

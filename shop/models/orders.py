@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from shop.jobs import defer
+from shop.jobs import hurry_emails
 from shop.models.fulfilment import Fulfilment
 from shop.models.lines import OrderLine
 from shop.models.moves import FULFILLING, HOLDING, FulfilmentStatus, PaymentStatus, allowed
@@ -230,23 +230,19 @@ class Order(models.Model):
         with self.locked():
             held = self.payment_status in HOLDING
             paid = {"payment_intent_id": payment_intent_id, "email": email, "paid_at": Now()}
-            if not self._move(PaymentStatus.PAID, source, **paid):
+            if not self._move(PaymentStatus.PAID, source, mail="order_confirmation", **paid):
                 return False
             taken = Product.objects.take(self.pk, held=held)
             if taken is not None:
                 self.lines.exclude(product__in=taken).update(missing=True)
                 self._flag("Paid when some of its units were no longer in stock.", source)
-            self._mail("order_confirmation")
             return True
 
     def mark_failed(self, *, payment_intent_id: str, email: str, source: Source) -> bool:
         """The bank has said no, days later perhaps. Frees the stock."""
         with self.locked():
             known = {"payment_intent_id": payment_intent_id, "email": email}
-            if not self._end(PaymentStatus.FAILED, source, **known):
-                return False
-            self._mail("payment_failed")
-            return True
+            return self._end(PaymentStatus.FAILED, source, mail="payment_failed", **known)
 
     def expire(self, *, source: Source) -> bool:
         """The Checkout Session can no longer be paid. Frees the stock.
@@ -348,11 +344,6 @@ class Order(models.Model):
         before, what = self.needs_attention, OrderChange.What.ATTENTION
         return self._change(what, before, reason, source, who_id=who_id, needs_attention=reason)
 
-    def _mail(self, kind: str) -> None:
-        """Tell the buyer of the change that was just made."""
-        if self.email:
-            defer("send_order_email", order_id=self.pk, kind=kind, version=self.version)
-
     def _change(
         self,
         what: OrderChange.What,
@@ -362,14 +353,17 @@ class Order(models.Model):
         *,
         who_id: int | None = None,
         amount: int | None = None,
+        mail: str = "",
         **fields: Any,
     ) -> bool:
         self.version += 1
-        story = OrderChange.objects.record(
-            self.pk, self.version, what, before, after, source, fields, who_id=who_id, amount=amount
-        )
+        mail = mail if fields.get("email", self.email) else ""
+        line = (self.pk, self.version, what, before, after, source, fields)
+        story = OrderChange.objects.record(*line, who_id=who_id, amount=amount, mail=mail)
         self.updated_at, self.goods, self.timeline = story.at, story.goods, story.timeline
         for name, value in fields.items():
             setattr(self, name, story.at if isinstance(value, Now) else value)
         announce(order_changed, order_id=self.pk, order=self)
+        if mail:
+            transaction.on_commit(hurry_emails, robust=True)
         return True

@@ -102,12 +102,11 @@ class RefundQuerySet(models.QuerySet["Refund"]):
             source,
             who_id=who_id,
             amount=refund.amount,
+            mail="refund" if refund.status == RefundStatus.SUCCEEDED else "",
             refunded_amount=min(gone, order.amount_total),
         )
         if gone > order.amount_total:
             order._flag("More was refunded at Stripe than the order cost.", source)
-        if refund.status == RefundStatus.SUCCEEDED:
-            order._mail("refund")
 
 
 class Refund(models.Model):

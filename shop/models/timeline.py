@@ -43,8 +43,10 @@ class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
         *,
         who_id: int | None = None,
         amount: int | None = None,
+        mail: str = "",
     ) -> Story:
-        """Write an order's new version, fields and line of the timeline, and read what stands around it.
+        """Write an order's new version, fields, line of the timeline and, if `mail` names its kind, e-mail still
+        to be sent; and read what stands around it.
 
         One statement, because a payment waits for it (docs/adr/0007); who is told of the change need not ask
         again. Under the order's lock nothing can come between the lines before this one and this one.
@@ -56,7 +58,21 @@ class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
         sql = _RECORD.replace("/* fields */", "".join(f", {column}" for column in columns))
         line: list[Any] = [order_pk, version, what, before, after, source, who_id, amount]
         with connection.cursor() as cursor:
-            cursor.execute(sql, [version, *given.values(), order_pk, *line, order_pk, order_pk])
+            cursor.execute(
+                sql,
+                [
+                    version,
+                    *given.values(),
+                    order_pk,
+                    *line,
+                    order_pk,
+                    mail,
+                    version,
+                    mail,
+                    order_pk,
+                    order_pk,
+                ],
+            )
             change, goods, earlier = cursor.fetchone()
         timeline = order_changes([*(earlier or []), change])
         return Story(timeline[-1].at, order_lines(goods), timeline)
@@ -117,6 +133,9 @@ WITH moved AS (
     INSERT INTO shop_orderchange (order_id, version, what, before, after, source, who_id, amount)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     RETURNING *
+), mail AS (
+    INSERT INTO shop_orderemail (order_id, kind, version)
+    SELECT %s::bigint, %s::text, %s::integer WHERE %s::text <> ''
 )
 SELECT to_json(change),
     (SELECT json_agg(line ORDER BY line.id) FROM shop_orderline line WHERE line.order_id = %s),
