@@ -10,7 +10,7 @@ from django.db.models import F
 from django.test import Client
 
 from shop.buying import order_for
-from shop.models import Order, Product
+from shop.models import Order, Product, Source
 from shop.shoppers import GUEST_COOKIE, Shopper, guest_id_in
 
 _numbers = itertools.count(1)
@@ -44,6 +44,14 @@ def user(**fields: Any) -> User:
 def order(shopper: Shopper | None = None, *cart: tuple[Product, int]) -> Order:
     """A pending order, its stock held: two of a new product unless told otherwise."""
     return order_for(shopper or guest(), cart or [(product(), 2)])
+
+
+def paid_order(shopper: Shopper | None = None, *cart: tuple[Product, int]) -> Order:
+    """An order that Stripe has the money of, its units taken."""
+    made = order(shopper, *cart)
+    intent = f"pi_{made.public_id.hex}"
+    made.mark_paid(payment_intent_id=intent, email="ada@example.com", source=Source.WEBHOOK)
+    return made
 
 
 def long_ago() -> None:
