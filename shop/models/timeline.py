@@ -45,34 +45,23 @@ class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
         amount: int | None = None,
         mail: str = "",
     ) -> Story:
-        """Write an order's new version, fields, line of the timeline and, if `mail` names its kind, e-mail still
-        to be sent; and read what stands around it.
+        """Write an order's new version, fields and line of the timeline, and an e-mail that is to be sent if
+        `mail` names its kind; and read what stands around.
 
         One statement, because a payment waits for it (docs/adr/0007); who is told of the change need not ask
         again. Under the order's lock nothing can come between the lines before this one and this one.
         A field may be `Now()`.
         """
         # The names are the verbs' keyword arguments: nothing from outside gets into the text.
-        given = {name: value for name, value in fields.items() if not isinstance(value, Now)}
-        columns = [f"{name} = %s" if name in given else f"{name} = statement_timestamp()" for name in fields]
+        columns = [
+            f"{name} = statement_timestamp()" if isinstance(value, Now) else f"{name} = %({name})s"
+            for name, value in fields.items()
+        ]
         sql = _RECORD.replace("/* fields */", "".join(f", {column}" for column in columns))
-        line: list[Any] = [order_pk, version, what, before, after, source, who_id, amount]
+        line = {"_order": order_pk, "_version": version, "_what": what, "_before": before, "_after": after}
+        line |= {"_source": source, "_who": who_id, "_amount": amount, "_mail": mail}
         with connection.cursor() as cursor:
-            cursor.execute(
-                sql,
-                [
-                    version,
-                    *given.values(),
-                    order_pk,
-                    *line,
-                    order_pk,
-                    mail,
-                    version,
-                    mail,
-                    order_pk,
-                    order_pk,
-                ],
-            )
+            cursor.execute(sql, {**fields, **line})
             change, goods, earlier = cursor.fetchone()
         timeline = order_changes([*(earlier or []), change])
         return Story(timeline[-1].at, order_lines(goods), timeline)
@@ -128,18 +117,19 @@ def order_changes(rows: list[dict[str, Any]] | None) -> list[OrderChange]:
 
 _RECORD = """
 WITH moved AS (
-    UPDATE shop_order SET version = %s, updated_at = statement_timestamp()/* fields */ WHERE id = %s
+    UPDATE shop_order SET version = %(_version)s, updated_at = statement_timestamp()/* fields */
+    WHERE id = %(_order)s
 ), change AS (
     INSERT INTO shop_orderchange (order_id, version, what, before, after, source, who_id, amount)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    VALUES (%(_order)s, %(_version)s, %(_what)s, %(_before)s, %(_after)s, %(_source)s, %(_who)s, %(_amount)s)
     RETURNING *
 ), mail AS (
     INSERT INTO shop_orderemail (order_id, kind, version)
-    SELECT %s::bigint, %s::text, %s::integer WHERE %s::text <> ''
+    SELECT %(_order)s, %(_mail)s::text, %(_version)s WHERE %(_mail)s::text <> ''
 )
 SELECT to_json(change),
-    (SELECT json_agg(line ORDER BY line.id) FROM shop_orderline line WHERE line.order_id = %s),
+    (SELECT json_agg(line ORDER BY line.id) FROM shop_orderline line WHERE line.order_id = %(_order)s),
     (SELECT json_agg(earlier ORDER BY earlier.version)
-     FROM shop_orderchange earlier WHERE earlier.order_id = %s)
+     FROM shop_orderchange earlier WHERE earlier.order_id = %(_order)s)
 FROM change
 """
