@@ -7,7 +7,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import permissions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +25,7 @@ from shop.models import Order, Product, SoldOut
 from shop.shoppers import Shopper
 
 Item = Mapping[str, Any]
+EXAMPLE = {"items": [{"product": "counter-bell", "quantity": 2}]}
 
 
 @extend_schema_field({"type": "integer", "minimum": 0, "maximum": MOST})
@@ -82,6 +83,7 @@ class Checkout(APIView):
 
     @extend_schema(
         request=CheckoutSerializer,
+        examples=[OpenApiExample("Two bells", EXAMPLE, request_only=True)],
         responses={
             201: BoughtSerializer,
             200: OpenApiResponse(BoughtSerializer, "It is paid already."),

@@ -22,5 +22,5 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
     # Not for what only lacks its slash: that is Django's to redirect.
-    re_path(r"^(?:.*/)?$", NotThere.as_view()),
+    re_path(r"^(?:[\s\S]*/)?$", NotThere.as_view()),
 ]

@@ -1,0 +1,117 @@
+"""How often one caller may ask, and what happens to the counting without Redis."""
+
+import socket
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+from redis import Redis
+from rest_framework.settings import api_settings
+from rest_framework.throttling import SimpleRateThrottle
+
+from shop.api.throttling import Counted
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+PRODUCTS, ORDERS, TOKEN = "/api/v1/products/", "/api/v1/orders/", "/api/v1/token/"
+
+
+@pytest.fixture
+def limit(monkeypatch):
+    """Set rates, for what comes from addresses that no other test uses."""
+    caches["throttles"].clear()
+    caches["default"].clear()
+
+    def at(**rates):
+        for scope, rate in rates.items():
+            monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, rate)
+
+    return at
+
+
+def statuses(client, path, times, **headers):
+    return [client.get(path, headers=headers).status_code for _ in range(times)]
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(limit, client):
+    limit(anon="3/min")
+
+    assert statuses(client, PRODUCTS, 3) == [200] * 3
+    response = client.get(PRODUCTS)
+    assert (response.status_code, response["Content-Type"]) == (429, "application/problem+json")
+    assert 0 < int(response["Retry-After"]) <= 60
+
+
+def test_everybody_is_counted_by_herself(limit):
+    limit(anon="1/min", user="2/min")
+    user, other = Client(), Client()
+    user.force_login(factories.user())
+    other.force_login(factories.user())
+
+    assert statuses(Client(), PRODUCTS, 2) == [200, 429]
+    assert statuses(Client(REMOTE_ADDR="10.0.0.2"), PRODUCTS, 2) == [200, 429]
+    assert statuses(user, PRODUCTS, 3) == [200, 200, 429]
+    assert statuses(other, PRODUCTS, 1) == [200]
+
+
+def test_an_address_that_the_caller_makes_up_does_not_count(limit, client):
+    limit(anon="1/min")
+
+    assert statuses(client, PRODUCTS, 1, **{"x-forwarded-for": "10.0.0.3"}) == [200]
+    assert statuses(client, PRODUCTS, 1, **{"x-forwarded-for": "10.0.0.4"}) == [429]
+
+
+def test_buying_and_logging_in_have_rates_of_their_own(limit, client):
+    limit(checkout="1/min", token="2/min")
+    post = {"content_type": "application/json"}
+
+    assert [client.post(TOKEN, {}, **post).status_code for _ in range(3)] == [400, 400, 429]
+    assert [client.post("/api/v1/checkout/", {}, **post).status_code for _ in range(2)] == [400, 429]
+    assert statuses(client, PRODUCTS, 5) == [200] * 5
+
+
+def test_the_count_is_one_for_all_processes(limit, client, settings):
+    limit(anon="9/min")
+    client.get(PRODUCTS)
+
+    redis = Redis.from_url(settings.CACHES["throttles"]["LOCATION"])
+    assert [key for key in redis.scan_iter() if b"throttle_anon_127.0.0.1" in key]
+
+
+class Nobody:
+    """A port on which somebody listens who never says anything."""
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        return self.socket.getsockname()[1]
+
+    def __exit__(self, *failure):
+        self.socket.close()
+
+
+def redis_at(port, settings, monkeypatch):
+    settings.CACHES = {
+        **settings.CACHES,
+        "throttles": settings.CACHES["throttles"] | {"LOCATION": f"redis://127.0.0.1:{port}"},
+    }
+    monkeypatch.setattr(Counted, "cache", caches["throttles"])
+
+
+@pytest.mark.parametrize("trouble", ["gone", "silent"])
+def test_without_redis_the_api_answers_and_each_process_counts_for_itself(
+    limit, client, settings, monkeypatch, caplog, trouble
+):
+    limit(anon="2/min")
+    with Nobody() as port:
+        redis_at(port if trouble == "silent" else 1, settings, monkeypatch)
+
+        assert statuses(client, PRODUCTS, 3) == [200, 200, 429]
+    assert "counted by each process for itself" in caplog.text
+
+
+def test_the_rates_that_a_shop_has_by_itself_are_rates():
+    throttle = SimpleRateThrottle.__new__(SimpleRateThrottle)
+    for rate in ("120/min", "600/min", "30/min", "10/min"):
+        assert throttle.parse_rate(rate)[1] == 60
+    assert set(api_settings.DEFAULT_THROTTLE_RATES) == {"anon", "user", "checkout", "token"}
