@@ -21,6 +21,11 @@ from stripe.checkout import Session
 ROOT = Path(__file__).parent.parent
 KEY = "sk_test_of_the_tests"
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000 0000 0000 0002", "4000000000009995"
+AUTHENTICATED_CARD, AUTHENTICATED_POOR_CARD = "4000002760003184", "4000008260003178"
+DISPUTED_CARD, INQUIRED_CARD = "4000000000000259", "4000000000001976"
+PENDING_REFUND_CARD, FAILING_REFUND_CARD = "4000000000007726", "4000000000005126"
+GOOD_IBAN, FAILING_IBAN = "AT611904300234573201", "AT86 1904 3002 3547 3202"
+POOR_IBAN, DISPUTED_IBAN = "AT981904300002222227", "AT591904300235473203"
 
 
 def free_port() -> int:
@@ -105,6 +110,25 @@ class LocalStripe:
         }
         return self.browser.post(self.page(session), data=typed | fields)
 
+    def debit(self, session: Session, iban: str = GOOD_IBAN, **fields: str) -> httpx.Response:
+        """The same by bank debit, which the bank decides SANDBOX_STRIPE_DEBIT_SECONDS later."""
+        return self.pay(session, "", **{"method": "debit", "iban": iban} | fields)
+
+    def authenticate(self, session: Session, outcome: str = "complete") -> httpx.Response:
+        """The answer to 3-D Secure: complete or fail."""
+        return self.browser.post(self.page(session) + "/authenticate", data={"outcome": outcome})
+
+    def paid(self, card: str = GOOD_CARD, **params: Any) -> Any:
+        """The PaymentIntent of a new session after the pay button, with its charge in it."""
+        session = self.checkout(**params)
+        self.pay(session, card)
+        return self.payment(session)
+
+    def payment(self, session: Session) -> Any:
+        """A session's PaymentIntent as it is now, with its charge in it."""
+        everything: Any = {"expand": ["payment_intent.latest_charge"]}
+        return self.client().v1.checkout.sessions.retrieve(session.id, everything).payment_intent
+
     def show(self, session: Session) -> httpx.Response:
         return self.browser.get(self.page(session))
 
@@ -114,6 +138,11 @@ class LocalStripe:
     def event_types(self) -> list[str]:
         """Oldest first."""
         return [str(event.type) for event in self.client().v1.events.list({"limit": 100}).data][::-1]
+
+    def events_about(self, *ids: str) -> list[str]:
+        """The types of the events about the objects of these ids, oldest first."""
+        listed = self.client().v1.events.list({"limit": 100}).data
+        return [str(event.type) for event in listed if event.data.object["id"] in ids][::-1]
 
     def _serves(self) -> bool:
         assert self.process is not None

@@ -8,7 +8,7 @@ import pytest
 import stripe
 from stripe.checkout import Session
 
-from tests.local_stripe import KEY, LocalStripe, checkout_params, line
+from tests.local_stripe import DECLINED_CARD, KEY, LocalStripe, checkout_params, line
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,23 @@ def test_events_are_found_by_type_and_time(local: LocalStripe) -> None:
     assert events.retrieve(newest.id) == newest
 
 
+def test_a_payment_and_its_attempts_are_found(local: LocalStripe) -> None:
+    session = local.checkout()
+    local.pay(session, DECLINED_CARD)
+    local.pay(session)
+    payment = local.payment(session)
+    v1 = local.client().v1
+
+    charges = v1.charges.list({"payment_intent": payment.id}).data
+    assert [charge.status for charge in charges] == ["succeeded", "failed"]
+    assert v1.charges.retrieve(charges[0].id).id == payment.latest_charge.id
+    assert v1.payment_intents.list({"limit": 1}).data[0].id == payment.id
+    assert v1.payment_intents.list({"created": {"gt": payment.created + 60}}).data == []
+    method = v1.payment_methods.retrieve(str(payment.payment_method))
+    assert method.card is not None
+    assert (method.card.last4, method.billing_details.email) == ("4242", "ada@example.com")
+
+
 def test_expansion_puts_the_object_where_its_id_was(local: LocalStripe) -> None:
     session = local.checkout()
     local.pay(session)
@@ -95,6 +112,13 @@ def test_expansion_puts_the_object_where_its_id_was(local: LocalStripe) -> None:
     expanded: Any = local.client().v1.checkout.sessions.retrieve(session.id, expand)
 
     assert expanded.payment_intent.latest_charge.payment_method_details.card.last4 == "4242"
+    listed: Any = {"payment_intent": expanded.payment_intent.id, "expand": ["data.payment_intent"]}
+    [found] = local.client().v1.checkout.sessions.list(listed).data
+    assert found.payment_intent == local.client().v1.payment_intents.retrieve(expanded.payment_intent.id)
+    method: Any = {"expand": ["payment_method", "latest_charge.refunds", "latest_charge.balance_transaction"]}
+    payment: Any = local.client().v1.payment_intents.retrieve(expanded.payment_intent.id, method)
+    assert payment.payment_method.card.last4 == "4242"
+    assert (payment.latest_charge.refunds.data, payment.latest_charge.balance_transaction) == ([], None)
     assert expanded.line_items.data[0].price.product.metadata.sku == "Ena"
     with pytest.raises(stripe.InvalidRequestError, match=r"cannot be expanded \(status\)"):
         local.client().v1.checkout.sessions.retrieve(session.id, {"expand": ["status"]})
@@ -138,9 +162,11 @@ def test_what_asks_for_the_default_is_welcome(local: LocalStripe) -> None:
         adaptive_pricing={"enabled": False},
         allow_promotion_codes=False,
         allowed_payment_method_types=["card", "klarna"],
+        metadata={"order": "7", "empty": ""},
         ui_mode="hosted_page",
     )
-    assert session.status == "open"
+    assert (session.status, session.payment_method_types) == ("open", ["card"])
+    assert session.to_dict()["metadata"] == {"order": "7"}
 
 
 def test_a_missing_parameter_is_named(local: LocalStripe) -> None:
@@ -174,9 +200,12 @@ def test_a_missing_parameter_is_named(local: LocalStripe) -> None:
         ({"line_items": [line("Mug", 500, 0)]}, "line_items[0][quantity]", "parameter_invalid_integer"),
         ({"line_items": [line("Mug", 500), line("Cup", 500, 1, "eur")]}, "line_items", None),
         ({"line_items": [line("Mug", 500, 1, "zzz")]}, "line_items[0][price_data][currency]", None),
-        ({"line_items": [line("Mug", 1001, 1, "kwd")]}, "line_items[0][price_data][unit_amount]", None),
-        ({"line_items": [line("Mug", 49)]}, None, "amount_too_small"),
-        ({"line_items": [line("Mug", 99_999_999, 2)]}, "line_items", "amount_too_large"),
+        (
+            {"line_items": [line("Mug", -1)]},
+            "line_items[0][price_data][unit_amount]",
+            "parameter_invalid_integer",
+        ),
+        ({"metadata": "order 7"}, "metadata", None),
         ({"line_items": "mug"}, "line_items", None),
         ({"mode": {"a": "b"}}, "mode", None),
     ],
@@ -189,6 +218,57 @@ def test_a_wrong_value_is_refused_at_its_parameter(
     assert (error.http_status, error.param, error.code) == (400, param, code)
 
 
+@pytest.mark.parametrize(
+    ("currency", "fraction", "code"),
+    [
+        ("isk", 1050, "invalid_charge_amount_no_decimal_compatible"),
+        ("ugx", 1050, "invalid_charge_amount_no_decimal_compatible"),
+        ("kwd", 1005, "parameter_invalid_integer"),
+        ("bhd", 1001, "parameter_invalid_integer"),
+    ],
+)
+def test_a_price_has_no_fractions_that_its_currency_has_not(
+    local: LocalStripe, currency: str, fraction: int, code: str
+) -> None:
+    error = refusal(local, line_items=[line("Mug", fraction, 2, currency)])
+
+    param = "line_items[0][price_data][unit_amount]"
+    assert (error.http_status, error.param, error.code) == (400, param, code)
+    assert local.checkout(line_items=[line("Mug", 1100, 1, currency)]).amount_total == 1100
+
+
+@pytest.mark.parametrize(
+    ("currency", "least", "shown"),
+    [
+        ("usd", 50, "$0.50 usd"),
+        ("eur", 50, "€0.50 eur"),
+        ("gbp", 30, "£0.30 gbp"),
+        ("jpy", 50, "¥50 jpy"),
+        ("huf", 17500, "HUF\xa0175.00 huf"),
+        ("krw", 50, "₩50 krw"),
+    ],
+)
+def test_a_total_below_the_least_of_its_currency_is_refused(
+    local: LocalStripe, currency: str, least: int, shown: str
+) -> None:
+    error = refusal(local, line_items=[line("Mug", least - 1, 1, currency)])
+
+    assert (error.http_status, error.param, error.code) == (400, None, "amount_too_small")
+    assert str(error.user_message).endswith(f"must add up to at least {shown}")
+    assert local.checkout(line_items=[line("Mug", least, 1, currency)]).amount_total == least
+
+
+@pytest.mark.parametrize(
+    ("currency", "most"),
+    [("usd", 99_999_999), ("jpy", 99_999_999), ("inr", 999_999_999), ("idr", 999_999_999_999)],
+)
+def test_a_total_of_too_many_digits_is_refused(local: LocalStripe, currency: str, most: int) -> None:
+    error = refusal(local, line_items=[line("Mug", most, 1, currency), line("Cup", 1, 1, currency)])
+
+    assert (error.http_status, error.param, error.code) == (400, "line_items", "amount_too_large")
+    assert local.checkout(line_items=[line("Mug", most, 1, currency)]).amount_total == most
+
+
 def test_what_does_not_exist_is_not_found(local: LocalStripe) -> None:
     v1 = local.client().v1
     for ask in (
@@ -196,6 +276,8 @@ def test_what_does_not_exist_is_not_found(local: LocalStripe) -> None:
         lambda: v1.checkout.sessions.expire("cs_test_nobody"),
         lambda: v1.checkout.sessions.line_items.list("cs_test_nobody"),
         lambda: v1.payment_intents.retrieve("pi_nobody"),
+        lambda: v1.payment_methods.retrieve("pm_nobody"),
+        lambda: v1.charges.retrieve("ch_nobody"),
         lambda: v1.events.retrieve("evt_nobody"),
     ):
         with pytest.raises(stripe.InvalidRequestError, match="No such") as refused:
@@ -205,10 +287,10 @@ def test_what_does_not_exist_is_not_found(local: LocalStripe) -> None:
 
 def test_an_address_that_we_do_not_serve_is_unrecognized(local: LocalStripe) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        local.client().v1.refunds.create({"payment_intent": "pi_1"})
+        local.client().v1.payouts.create({"amount": 100, "currency": "usd"})
 
     assert refused.value.http_status == 404
-    assert str(refused.value.user_message).startswith("Unrecognized request URL (POST: /v1/refunds).")
+    assert str(refused.value.user_message).startswith("Unrecognized request URL (POST: /v1/payouts).")
 
 
 def test_only_an_open_session_can_be_expired(local: LocalStripe) -> None:

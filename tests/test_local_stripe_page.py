@@ -57,6 +57,8 @@ def test_the_page_shows_what_is_bought_from_whom_and_that_it_is_a_test(local: Lo
         ("kwd", 1500, "en", "KWD\xa01.500"),
         ("eur", 123456, "de", "1.234,56\xa0€"),
         ("huf", 12345600, "en", "HUF\xa0123,456.00"),
+        ("isk", 150000, "en", "ISK\xa01,500"),
+        ("ugx", 150000, "de", "1.500\xa0UGX"),
         ("usd", 1500, "auto", "$15.00"),
     ],
 )

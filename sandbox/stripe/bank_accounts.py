@@ -26,22 +26,22 @@ class TestAccount(Scenario):
         return " ".join(self.iban[i : i + 4] for i in range(0, len(self.iban), 4))
 
 
-SUCCESS = TestAccount("AT611904300234573201", "pays, some seconds later")
+SUCCESS = TestAccount("AT611904300234573201", "pays later")
 ACCOUNTS = (
     SUCCESS,
     TestAccount(
         "AT861904300235473202",
-        "fails, some seconds later",
+        "fails later",
         code="payment_intent_payment_attempt_failed",
         message="The payment failed.",
     ),
     TestAccount(
         "AT981904300002222227",
-        "insufficient funds, some seconds later",
+        "lacks funds",
         code="insufficient_funds",
         message="The customer's account has insufficient funds to cover this payment.",
     ),
-    TestAccount("AT591904300235473203", "pays later, then disputed", dispute="fraudulent"),
+    TestAccount("AT591904300235473203", "disputed later", dispute="fraudulent"),
 )
 BY_IBAN = {account.iban: account for account in ACCOUNTS}
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from functools import cache
-from types import NoneType
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from stripe import RequestOptions
 from typing_extensions import is_typeddict
@@ -128,8 +128,7 @@ def _fields(params: type) -> dict[str, Any]:
 
 
 def _members(kind: Any) -> list[Any]:
-    origin = get_origin(kind)
-    if origin is None or origin in (list, dict, Literal):
+    if get_origin(kind) not in (Union, UnionType):
         return [kind]
     return [inner for member in get_args(kind) if member is not NoneType for inner in _members(member)]
 
