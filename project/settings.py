@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shop.money import CURRENCIES
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
@@ -56,6 +58,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "shop.shoppers.ShopperMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "project.urls"
@@ -99,7 +102,11 @@ DATABASES["default"]["OPTIONS"] = {
 }
 # Work for later (shop/tasks.py): `manage.py procrastinate worker`. A few at a time, because most of it waits
 # for Stripe or a mail server. What is done is not kept: orders and e-mails have their own memory.
-PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 4, "delete_jobs": "successful"}
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": 4,
+    "delete_jobs": "successful",
+    "fetch_job_polling_interval": 1,  # seconds, for what is scheduled
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _OURS = f"shopbell-{sha256(SECRET_KEY.encode()).hexdigest()[:8]}"  # two shops may share one Redis
 CHANNEL_LAYERS = {
@@ -217,7 +224,12 @@ SPECTACULAR_SETTINGS = {
 
 # --- what is shown --------------------------------------------------------------------------------
 
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = env("LANGUAGE_CODE", default="en")
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français")]  # of the e-mails: see locale/
+LOCALE_PATHS = [BASE_DIR / "locale"]
+CURRENCY = env("CURRENCY", default="eur").lower()
+if CURRENCY not in CURRENCIES:
+    raise ImproperlyConfigured(f"CURRENCY must be one that Stripe takes, for example eur, not {CURRENCY!r}.")
 USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", default="UTC")
 STATIC_URL = "/static/"
@@ -227,6 +239,7 @@ STATICFILES_DIRS = [
     ("bootstrap", Path(bootstrap_wrapper.__file__).parent.parent / "bootstrap"),
 ]
 globals().update(env.email("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10  # seconds, for each step of the conversation with the mail server
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Shopbell <shop@localhost>")
 
 LOGGING = {

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from shop.models import Order, Product
+from shop.money import check_charge
 
 MOST = 99
 """Units of one product in one order."""
@@ -66,6 +67,8 @@ class CartForm(forms.Form):
             raise forms.ValidationError(
                 "These are sold in different currencies: buy them one after the other."
             )
+        if chosen and not self.errors:
+            check_charge(self.amount_total, self.currency)
         return self.cleaned_data
 
     @property

@@ -1,7 +1,7 @@
 from shop.models.disputes import Dispute, DisputeFacts
 from shop.models.events import Outcome, StripeEvent
 from shop.models.fulfilment import NotRestockable
-from shop.models.letters import OrderEmail, OrderGrant, OrderLink
+from shop.models.letters import LinksEmail, OrderEmail, OrderGrant, OrderLink
 from shop.models.lines import OrderLine
 from shop.models.moves import DisputeStatus, FulfilmentStatus, PaymentStatus, RefundStatus
 from shop.models.orders import Order
@@ -14,6 +14,7 @@ __all__ = [
     "DisputeFacts",
     "DisputeStatus",
     "FulfilmentStatus",
+    "LinksEmail",
     "NotRefundable",
     "NotRestockable",
     "Order",

@@ -1,30 +1,94 @@
-"""What an order's e-mails leave behind: that one was sent, and the link in it."""
+"""What an order's e-mails leave behind: that one was sent, the links in it, and who came by them."""
+
+from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
-from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db import connection, models
+from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
+from django.db.models.functions import Now, Power
+
+from shop.shoppers import Shopper
 
 MOST_USES = 10
 """Browsers that one link may open an order in: enough for a family's devices, too few for a forum."""
+LINKS_PAUSE = timedelta(minutes=10)
+"""Between two e-mails with links to one address."""
+MOST_TRIES = 11
+"""What could not be sent is tried again after 2, 4, 8, … minutes, the last time after a day and a half."""
+
+
+class OrderEmailQuerySet(models.QuerySet["OrderEmail"]):
+    def due(self) -> "OrderEmailQuerySet":
+        """Those to be sent now, longest waiting first."""
+        return self.filter(sent_at=None, due_at__lte=Now()).order_by("due_at", "pk")
+
+    def claim(self, pk: int) -> bool:
+        """Whether it is the caller's to send: nobody else gets it before it is due again.
+
+        Two minutes are longer than a mail server may take: by then whoever claimed it has failed, or died.
+        """
+        gap = Value(timedelta(minutes=2)) * Power(2, F("tries"))
+        later = Now() + ExpressionWrapper(gap, output_field=models.DurationField())
+        again = Case(When(tries__lt=MOST_TRIES - 1, then=later), output_field=models.DateTimeField())
+        return bool(self.due().filter(pk=pk).update(due_at=again, tries=F("tries") + 1))
 
 
 class OrderEmail(models.Model):
-    """An e-mail that was sent about an order's change."""
+    """An e-mail about an order's change: sent, or still to be sent."""
 
     order = models.ForeignKey("shop.Order", models.CASCADE, related_name="emails")
     kind = models.CharField(max_length=30)
     version = models.PositiveIntegerField(help_text="Of the order, by the change that it tells of")
-    sent_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+    tries = models.PositiveSmallIntegerField(db_default=0)
+    due_at = models.DateTimeField(db_default=Now(), null=True, help_text="Empty if it was given up")
+    sent_at = models.DateTimeField(null=True)
+
+    objects = OrderEmailQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["order", "kind", "version"], name="one_email_per_change"),
         ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(sent_at=None), name="emails_to_send"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} of version {self.version}"
+
+    def mark_sent(self) -> None:
+        OrderEmail.objects.filter(pk=self.pk).update(sent_at=Now())
+
+
+class LinksEmailQuerySet(models.QuerySet["LinksEmail"]):
+    def claim(self, address_hash: str) -> bool:
+        """Whether an address may be sent its links now; if so, it then has been."""
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM_LINKS, [address_hash, LINKS_PAUSE.total_seconds()])
+            return cursor.fetchone() is not None
+
+
+class LinksEmail(models.Model):
+    """When an address was last sent the links to its orders, whoever asked for it."""
+
+    address_hash = models.CharField(max_length=64, primary_key=True)
+    sent_at = models.DateTimeField(db_default=Now())
+
+    objects = LinksEmailQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.address_hash
+
+
+_CLAIM_LINKS = """
+INSERT INTO shop_linksemail AS email (address_hash) VALUES (%s)
+ON CONFLICT (address_hash) DO UPDATE SET sent_at = statement_timestamp()
+WHERE email.sent_at < statement_timestamp() - make_interval(secs => %s)
+RETURNING 1
+"""
 
 
 class OrderLink(models.Model):
@@ -47,8 +111,22 @@ class OrderLink(models.Model):
         return f"link of order {self.order_id}, used {self.uses} times"
 
 
+class OrderGrantQuerySet(models.QuerySet["OrderGrant"]):
+    def of(self, shopper: Shopper) -> "OrderGrantQuerySet":
+        if shopper.user_id is not None:
+            return self.filter(user_id=shopper.user_id)
+        return self.filter(guest_id=shopper.guest_id, user=None)
+
+    def hand_over(self, guest_id: UUID, user_id: int) -> None:
+        """What a guest may see moves to the account that the guest logged in to."""
+        self.filter(guest_id=guest_id, user=None).update(user_id=user_id)
+
+
 class OrderGrant(models.Model):
-    """Somebody who may see an order that is not theirs, because they had its link."""
+    """Somebody who may see an order that is not theirs, because they had its link.
+
+    Like an order, it remembers the guest that it was of before it moved to an account.
+    """
 
     order = models.ForeignKey("shop.Order", models.CASCADE, related_name="grants")
     user = models.ForeignKey(
@@ -57,13 +135,17 @@ class OrderGrant(models.Model):
     guest_id = models.UUIDField(null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(db_default=Now())
 
+    objects = OrderGrantQuerySet.as_manager()
+
     class Meta:
         ordering = ["pk"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(user__isnull=False) ^ Q(guest_id__isnull=False), name="grant_is_for_one"
+                condition=Q(user__isnull=False) | Q(guest_id__isnull=False), name="grant_is_for_somebody"
             ),
-            models.UniqueConstraint(fields=["order", "user"], name="one_grant_per_user"),
+            models.UniqueConstraint(
+                fields=["order", "user"], condition=Q(guest_id=None), name="one_grant_per_user"
+            ),
             models.UniqueConstraint(fields=["order", "guest_id"], name="one_grant_per_guest"),
         ]
 

@@ -11,6 +11,7 @@ from django.db.models import ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from shop.models.letters import OrderGrant
 from shop.models.lines import order_lines
 from shop.models.moves import HOLDING, PaymentStatus
 from shop.models.timeline import order_changes
@@ -31,10 +32,14 @@ FROM shop_order WHERE shop_order.id = ANY(%s)
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def of(self, shopper: Shopper) -> "OrderQuerySet":
-        """The orders that this shopper may see."""
+        """This shopper's own orders."""
         if shopper.user_id is not None:
             return self.filter(user_id=shopper.user_id)
         return self.filter(guest_id=shopper.guest_id, user=None)
+
+    def visible_to(self, shopper: Shopper) -> "OrderQuerySet":
+        """Her own, and those whose link she has opened."""
+        return self.of(shopper) | self.filter(pk__in=OrderGrant.objects.of(shopper).values("order"))
 
     def open_cart(self, cart: str) -> "OrderQuerySet":
         """Unpaid orders for exactly these goods at these prices: one at most for each shopper."""

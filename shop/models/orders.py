@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -94,6 +94,7 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["user", "-placed_at"], name="orders_of_user"),
             models.Index(fields=["guest_id", "-placed_at"], name="orders_of_guest"),
+            models.Index(Upper("email"), name="orders_of_address"),
             models.Index(
                 F("checked_at").asc(nulls_first=True),
                 "id",

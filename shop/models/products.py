@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from shop.money import check_currency, check_price
 from shop.signals import announce, stock_changed
 
 # One statement for all lines of an order, because a payment waits for it. It locks in primary key order;
@@ -36,6 +39,12 @@ WHERE id IN (SELECT product_id FROM shop_orderline WHERE order_id = %s) ORDER BY
 
 Quantities = Mapping[int, int]
 """Product primary key → units, 1 to 99."""
+
+
+def shop_currency() -> str:
+    """What new products are priced in; a function, so that no other currency is a migration."""
+    currency: str = settings.CURRENCY
+    return currency
 
 
 class SoldOut(Exception):
@@ -103,14 +112,10 @@ class Product(models.Model):
         max_length=200, blank=True, help_text="Path below static/, for example pictures/bell.svg"
     )
     unit_amount = models.IntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(99_999_999)],
-        help_text="Price of one in minor units: 1250 is €12.50",
+        validators=[MinValueValidator(1)],
+        help_text="Price of one in Stripe's minor units: 1250 is €12.50, ¥1,250 or KWD 1.250",
     )
-    currency = models.CharField(
-        max_length=3,
-        default="eur",
-        validators=[RegexValidator(r"\A[a-z]{3}\Z", "Three lower-case letters, for example eur.")],
-    )
+    currency = models.CharField(max_length=3, default=shop_currency, validators=[check_currency])
     stock = models.IntegerField(null=True, blank=True, help_text="Units in the house; empty means unlimited")
     held = models.IntegerField(default=0, editable=False)
     active = models.BooleanField(default=True, help_text="Whether it is on sale")
@@ -133,6 +138,15 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError for a price that Stripe would refuse."""
+        if self.unit_amount is None:  # its field has said so
+            return
+        try:
+            check_price(self.unit_amount, self.currency)
+        except ValidationError as error:
+            raise ValidationError({"unit_amount": error.messages}) from None
 
     @property
     def available(self) -> int | None:

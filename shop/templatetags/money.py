@@ -7,5 +7,5 @@ register = template.Library()
 
 @register.filter
 def money(amount: int, currency: str) -> str:
-    """{{ order.amount_total|money:order.currency }} → €12.50"""
+    """{{ order.amount_total|money:order.currency }} → €12.50, as the active language writes it"""
     return formatted(amount, currency)
