@@ -115,7 +115,8 @@ class Shop:
         say(f"Staff login: {self.env['STAFF_USERNAME']} / {password}")
         say(f"Admin at {here}/admin/")
         if self.own_stripe:
-            say(f"Local Stripe at http://127.0.0.1:{self.stripe_port}/ (pay with card 4242 4242 4242 4242)")
+            stripe = f"http://127.0.0.1:{self.stripe_port}/"
+            say(f"Local Stripe and its controls at {stripe} (pay with card 4242 4242 4242 4242)")
         say(f"Logs in {self.data_dir.logs}. Ctrl-C stops everything.")
 
     def watch(self) -> None:

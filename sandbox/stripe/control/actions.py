@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.stripe import disputes, endpoints, events, ledger, refunds
+from sandbox.stripe import debits, disputes, endpoints, events, ledger, refunds
 from sandbox.stripe.account import Account
 from sandbox.stripe.api.errors import invalid, no_such
 from sandbox.stripe.chaos import Chaos, Rates
@@ -72,9 +72,8 @@ def send_again(call: Call) -> Json:
 
 def refund(call: Call) -> Json:
     """`amount` is a number of minor units, or text as a person types it; without it, all that is left."""
-    charge, amount = _charge(call), call.fields.get("amount") or None
-    if amount is not None and not isinstance(amount, int):
-        amount = minor_units(str(amount), charge["currency"])
+    charge, given = _charge(call), call.fields.get("amount")
+    amount = None if given in (None, "") else minor_units(given, charge["currency"])
     refunds.refund(call.account, charge, amount)
     return _payment(call)
 
@@ -90,6 +89,22 @@ def win_dispute(call: Call) -> Json:
 
 def lose_dispute(call: Call) -> Json:
     return _close_dispute(call, won=False)
+
+
+def succeed_debit(call: Call) -> Json:
+    return _settle_debit(call, succeeded=True)
+
+
+def fail_debit(call: Call) -> Json:
+    return _settle_debit(call, succeeded=False)
+
+
+def _settle_debit(call: Call, *, succeeded: bool) -> Json:
+    """Now instead of some seconds later."""
+    intent = call.account.store.get("payment_intent", _charge(call)["payment_intent"])
+    if not debits.settle(call.account, intent, succeeded=succeeded):
+        raise invalid("This payment waits for no bank.")
+    return _payment(call)
 
 
 def _close_dispute(call: Call, *, won: bool) -> Json:
@@ -135,6 +150,8 @@ ACTIONS: dict[str, Callable[[Call], Json]] = {
     "/control/events/{id}/send-again": send_again,
     "/control/payments/{id}/refund": refund,
     "/control/payments/{id}/dispute": open_dispute,
+    "/control/payments/{id}/succeed": succeed_debit,
+    "/control/payments/{id}/fail": fail_debit,
     "/control/payments/{id}/win-dispute": win_dispute,
     "/control/payments/{id}/lose-dispute": lose_dispute,
 }
