@@ -4,11 +4,16 @@ Its own database and Valkey, the local Stripe, one Daphne; each part can be kill
 """
 
 import os
+import subprocess
+import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 from psycopg import sql
 
@@ -63,6 +68,7 @@ class Stack:
         self.database = Database()
         self.valkey = Valkey(directory / "valkey", logs=logs)
         env = os.environ | self._addresses() | {"DATA_DIR": str(directory), "LOG_LEVEL": "INFO"}
+        self.env = env
         self._preparation = parts.prepare(env=env, logs=logs)
         self.stripe = parts.local_stripe(self.stripe_port, env=env, logs=logs)
         self.daphne = parts.daphne(self.port, env=env, logs=logs)
@@ -89,6 +95,24 @@ class Stack:
         stop_all([self.daphne, self.worker, self.stripe, self._preparation])
         self.valkey.stop()
         self.database.drop()
+
+    def reconcile(self) -> None:
+        """Have the worker do now what it does each minute."""
+        call = "from shop.tasks import reconcile; reconcile.defer(timestamp=0)"
+        manage = [sys.executable, "manage.py", "shell", "--no-imports", "-c", call]
+        subprocess.run(manage, env=self.env, check=True, capture_output=True)
+
+    @contextmanager
+    def webhooks_off(self) -> Iterator[None]:
+        """Switched off where Stripe's dashboard switches them off, too."""
+        control = f"http://127.0.0.1:{self.stripe_port}"
+        with httpx.Client(base_url=control, headers={"Accept": "application/json"}, trust_env=False) as page:
+            [endpoint] = page.get("/").json()["endpoints"]
+            page.post(f"/control/endpoints/{endpoint['id']}/disable").raise_for_status()
+            try:
+                yield
+            finally:
+                page.post(f"/control/endpoints/{endpoint['id']}/enable").raise_for_status()
 
     def kill_daphne(self) -> None:
         self.daphne.kill()

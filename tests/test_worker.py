@@ -1,0 +1,94 @@
+"""The worker: what it does by the clock, and that no job is lost with a worker."""
+
+import html
+import re
+
+import httpx
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
+from django.test import override_settings
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from websockets.sync.client import connect
+
+from shop import tasks
+
+
+class Shopper:
+    """A browser without JavaScript, before the running shop."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.client = httpx.Client(trust_env=False, headers={"Referer": stack.url})
+
+    def page(self, path):
+        return self.client.get(self.stack.url + path).text
+
+    def order(self):
+        """Buys one; returns the hosted page's address and the order's path."""
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.page("/"))[1]
+        form = {"csrfmiddlewaretoken": token, "quantity-counter-bell": "1"}
+        hosted = self.client.post(f"{self.stack.url}/checkout/", data=form).headers["Location"]
+        return hosted, re.search(r'href="(/orders/[0-9a-f-]+/)"', self.page("/"))[1]
+
+    def open(self, path):
+        """The live socket of a page."""
+        address = html.unescape(re.search(r'hx-ws:connect="([^"]+)"', self.page(path))[1])
+        cookies = "; ".join(f"{name}={value}" for name, value in self.client.cookies.items())
+        url = self.stack.url.replace("http", "ws", 1) + address
+        return connect(url, origin=self.stack.url, additional_headers={"Cookie": cookies}, proxy=None)
+
+
+def pay(hosted):
+    fields = {"email": "ada@example.com", "cardNumber": "4242424242424242", "cardExpiry": "12/34"}
+    answer = httpx.post(hosted, data=fields | {"cardCvc": "123", "billingName": "Ada"}, timeout=20)
+    assert answer.status_code == 303
+
+
+def test_with_webhooks_off_the_workers_round_changes_the_open_page(stack):
+    shopper = Shopper(stack)
+    hosted, path = shopper.order()
+    with shopper.open(path) as socket, stack.webhooks_off():
+        pay(hosted)
+        assert 'data-payment-status="pending"' in shopper.page(path)
+
+        stack.reconcile()
+        while 'data-payment-status="paid"' not in socket.recv(timeout=30):
+            pass
+    assert "Reconciler" in shopper.page(path)
+
+
+@pytest.fixture
+def job():
+    """A job that a worker has begun."""
+    tasks.look_up_refunds.defer(order_id=1)
+    worker = async_to_sync(app.job_manager.register_worker)()
+    begun = async_to_sync(app.job_manager.fetch_job)(None, worker)
+    assert begun is not None
+    return ProcrastinateJob.objects.get(pk=begun.id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_whose_worker_was_killed_goes_to_another(job):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '40 seconds'")
+
+    async_to_sync(tasks.rescue_jobs.func)(timestamp=0)
+    job.refresh_from_db()
+    assert job.status == "todo"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_whose_worker_lives_is_left_to_it(job):
+    async_to_sync(tasks.rescue_jobs.func)(timestamp=0)
+    job.refresh_from_db()
+    assert job.status == "doing"
+
+
+@pytest.mark.django_db(transaction=True)
+@override_settings(STRIPE_API_BASE="http://127.0.0.1:1")
+def test_a_round_that_finds_stripe_away_ends_well_and_the_next_one_comes():
+    tasks.reconcile.defer(timestamp=0)
+    app.run_worker(wait=False, install_signal_handlers=False, listen_notify=False)
+    assert not ProcrastinateJob.objects.filter(task_name="shop.tasks.reconcile", status="failed").exists()
