@@ -16,7 +16,7 @@ TOO_MANY = 4429
 
 class PageConsumer(AsyncWebsocketConsumer):
     """Close codes: 1008 for a frame from the client, 4401 for a ticket or session that is not, or no longer,
-    good, 4429 for more open pages than one shopper needs.
+    good, 4403 for a right that was taken away, 4429 for more open pages than one shopper needs.
     """
 
     # The hub has one subscription for all pages: a channel each would cost a task and a queue each.

@@ -44,8 +44,9 @@ class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.pages: set[Page] = set()
-        self.newcomers: set[Page] = set()
-        self.somebody_came = asyncio.Event()
+        self.waiting: set[Page] = set()
+        """For a sweep at once: they have just come, or there is a hint of news for them."""
+        self.somebody_waits = asyncio.Event()
         self._open: Counter[Shopper] = Counter()
         self._by_topic: defaultdict[str, set[Page]] = defaultdict(set)
         self._subscribed: set[str] = set()
@@ -66,13 +67,13 @@ class Hub:
             return False
         self._open[page.visit.shopper] += 1
         self.pages.add(page)
-        self.newcomers.add(page)
+        self.waiting.add(page)
         for topic in page.topics:
             if topic not in self._by_topic:
                 self._settled.clear()
                 self._topics_moved.set()
             self._by_topic[topic].add(page)
-        self.somebody_came.set()
+        self.somebody_waits.set()
         return True
 
     def leave(self, page: Page) -> None:
@@ -81,7 +82,7 @@ class Hub:
             if not self._open[page.visit.shopper]:
                 del self._open[page.visit.shopper]
         self.pages.discard(page)
-        self.newcomers.discard(page)
+        self.waiting.discard(page)
         for topic in page.topics:
             self._by_topic[topic].discard(page)
             if not self._by_topic[topic]:
@@ -89,9 +90,14 @@ class Hub:
                 self._topics_moved.set()
 
     def relay(self, fragment: Fragment) -> None:
-        """Offer it to the pages that show its topic."""
-        for page in self._by_topic.get(fragment.topic, ()):
-            page.offer(fragment)
+        """Offer it to the pages that show its topic; on a hint have a sweep bring them what it is about."""
+        pages = self._by_topic.get(fragment.topic, ())
+        if fragment.html:
+            for page in pages:
+                page.offer(fragment)
+        elif hopeful := {page for page in pages if page.wants(*fragment.state)}:
+            self.waiting |= hopeful
+            self.somebody_waits.set()
 
     async def settled(self) -> None:
         """Wait until Redis will tell us of every topic that we show, but not for long."""

@@ -67,7 +67,7 @@ class Page:
 
     def offer(self, fragment: Fragment) -> None:
         """Send it if it is news; what is old or known already is dropped here and nowhere else."""
-        if self.wants(fragment.key, fragment.version, fragment.changed_at):
+        if self.wants(*fragment.state):
             self._mail[fragment.key] = fragment
             self._deliver()
 

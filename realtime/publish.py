@@ -32,7 +32,8 @@ def publish(fragments: Iterable[Fragment]) -> None:
             hub.loop.call_soon_threadsafe(_post, hub, fragment)
             # The loop sends this one while we wait with the next: Python runs one thread at a time, and
             # otherwise our rendering would keep it from doing so.
-            time.sleep(HEAD_START)
+            if fragment.html:
+                time.sleep(HEAD_START)
     else:
         async_to_sync(_send_all)(list(fragments))
 

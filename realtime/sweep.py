@@ -1,7 +1,7 @@
 """The second way to the same page: read from the database what changed, and who may still look.
 
 A patrol every 5 s mends what no hurry-up brought. A page that opens, or comes back, is greeted with the
-same sweep at once, so nothing falls between its rendering and its socket.
+same sweep at once, so nothing falls between its rendering and its socket. A hint of news asks for one, too.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from channels.db import database_sync_to_async
 
-from realtime.fragments import Fragment, order_fragments, order_key, stock_fragment, stock_key
+from realtime.fragments import Audience, Fragment, audiences, order_fragment, stock_fragment, stock_key
 from realtime.pages import OVERLAP, Page
-from realtime.topics import CATALOG, order_topics, orders_in
+from realtime.topics import CATALOG, orders_in
+from shop.dashboard.details import with_details
 from shop.models import Order, Product
 from shop.models.clock import database_now
-from shop.visits import Visit, ended
+from shop.visits import End, Visit, ended
 
 if TYPE_CHECKING:
     from realtime.hub import Hub
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 INTERVAL = 4.5
 """Seconds between patrols: with the time that one takes, every 5 s."""
 GATHERING = 0.05
-"""Seconds to gather newcomers in: two thousand that return at once share a handful of queries."""
+"""Seconds to gather pages in: two thousand that return at once share a handful of queries."""
 HEARTBEAT = 3
 """Patrols from one word to every page to the next."""
-SESSION_OVER = 4401
+CLOSE_CODES = {End.SESSION_OVER: 4401, End.RIGHT_LOST: 4403}
 
 PagesByTopic = dict[str, list[Page]]
 
@@ -45,17 +46,17 @@ class Sweep:
         self._patrols = 0
 
     async def greet(self) -> None:
-        """Bring newcomers up to date and let them in."""
-        await self._hub.somebody_came.wait()
-        self._hub.somebody_came.clear()
+        """Bring those who wait up to date, and let newcomers in."""
+        await self._hub.somebody_waits.wait()
+        self._hub.somebody_waits.clear()
         await asyncio.sleep(GATHERING)
-        newcomers, self._hub.newcomers = self._hub.newcomers, set()
+        waiting, self._hub.waiting = self._hub.waiting, set()
         await self._hub.settled()
         try:
-            await self._over(newcomers, since=min((page.floor for page in newcomers), default=0), say=True)
+            await self._over(waiting, since=min((page.floor for page in waiting), default=0), say=True)
         except Exception:
-            self._hub.newcomers |= newcomers & self._hub.pages
-            self._hub.somebody_came.set()
+            self._hub.waiting |= waiting & self._hub.pages
+            self._hub.somebody_waits.set()
             raise
 
     async def patrol(self) -> None:
@@ -78,8 +79,8 @@ class Sweep:
                 page.offer(fragment)
         word = json.dumps({"as_of": news.as_of}) if say else ""
         for page in self._hub.pages.intersection(pages):
-            if page.visit in news.ended:
-                page.end(SESSION_OVER)
+            if end := news.ended.get(page.visit):
+                page.end(CLOSE_CODES[end])
             else:
                 page.confirm(word)
         return news.as_of
@@ -91,7 +92,7 @@ class News:
 
     as_of: float
     fragments: list[Fragment]
-    ended: set[Visit]
+    ended: dict[Visit, End]
 
 
 def look(pages: PagesByTopic, visits: set[Visit], since: float) -> News:
@@ -104,13 +105,16 @@ def look(pages: PagesByTopic, visits: set[Visit], since: float) -> News:
 
 def _changed_orders(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:
     changed = Order.objects.filter(orders_in(pages), updated_at__gte=after)
-    news = [
-        order.pk
-        for order in changed.only("public_id", "user_id", "guest_id", "version", "updated_at")
-        if any(_wanted(pages, topic, order_key(order), order) for topic in order_topics(order))
-    ]
-    for order in Order.objects.in_full(news):
-        yield from (fragment for fragment in order_fragments(order) if fragment.topic in pages)
+    few = changed.only("public_id", "user_id", "guest_id", "version", "updated_at")
+    orders = Order.objects.in_full([order.pk for order in few if _wanting(pages, order)])
+    with_details([order for order in orders if any(not them.hurried for them in _wanting(pages, order))])
+    for order in orders:
+        for audience in _wanting(pages, order):
+            yield order_fragment(order, audience)
+
+
+def _wanting(pages: PagesByTopic, order: Order) -> list[Audience]:
+    return [them for them in audiences(order) if _wanted(pages, them.topic, them.key, order)]
 
 
 def _changed_products(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:

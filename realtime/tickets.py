@@ -33,14 +33,17 @@ class Ticket:
     """By the database's clock, in seconds since 1970; 0 if unreadable: then everything is news."""
 
     @staticmethod
-    def issue(request: ShopRequest, path: str, topics: Collection[str], as_of: datetime) -> str:
-        """A ticket for the socket at `path`, for who makes this request."""
+    def issue(
+        request: ShopRequest, path: str, topics: Collection[str], as_of: datetime, right: str = ""
+    ) -> str:
+        """A ticket for the socket at `path`, for who makes this request; good while she has the right."""
         shopper = shopper_of(request)
         return signing.dumps(
             {
                 "user": shopper.user_id,
                 "guest": shopper.guest_id.hex if shopper.guest_id else None,
                 "session": _digest(request.session.session_key or "") if shopper.user_id else None,
+                "right": right,
                 "topics": sorted(topics),
                 "as_of": as_of.timestamp(),
             },
@@ -54,13 +57,15 @@ class Ticket:
             content = signing.loads(text, salt=_salt(path), max_age=MAX_AGE)
         except signing.BadSignature as error:
             raise NotAdmitted from error
-        visit = Visit(Shopper(content["user"], UUID(content["guest"]) if content["guest"] else None))
+        shopper = Shopper(content["user"], UUID(content["guest"]) if content["guest"] else None)
+        session_key = ""
         if content["user"] is not None:
-            visit = Visit(visit.shopper, session_key=cookies.get(settings.SESSION_COOKIE_NAME, ""))
-            if not constant_time_compare(_digest(visit.session_key), content["session"]):
+            session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
+            if not constant_time_compare(_digest(session_key), content["session"]):
                 raise NotAdmitted
-        elif guest_id_in(cookies) != visit.shopper.guest_id:
+        elif guest_id_in(cookies) != shopper.guest_id:
             raise NotAdmitted
+        visit = Visit(shopper, session_key, content.get("right", ""))
         return cls(visit, frozenset(content["topics"]), _seconds(content.get("as_of")))
 
 

@@ -21,10 +21,15 @@ def shopper_topic(shopper: Shopper) -> str:
     return f"shopper.{shopper.key}"
 
 
-def order_topics(order: Order) -> tuple[str, str]:
-    """Its own page, and its shopper's lists."""
+def payment_topic(public_id: UUID) -> str:
+    """One order as staff see it."""
+    return f"payment.{public_id.hex}"
+
+
+def owner_topic(order: Order) -> str:
+    """Lists of the shopper whose order it is."""
     shopper = Shopper(user_id=order.user_id) if order.user_id else Shopper(guest_id=order.guest_id)
-    return order_topic(order.public_id), shopper_topic(shopper)
+    return shopper_topic(shopper)
 
 
 def orders_in(topics: Iterable[str]) -> Q:
@@ -32,7 +37,7 @@ def orders_in(topics: Iterable[str]) -> Q:
     public_ids, user_ids, guest_ids = [], [], []
     for topic in topics:
         kind, _, key = topic.partition(".")
-        if kind == "order":
+        if kind in ("order", "payment"):
             public_ids.append(UUID(key))
         elif kind == "shopper" and key[0] == "u":
             user_ids.append(int(key[1:]))

@@ -7,8 +7,10 @@ from django.contrib import admin, messages
 from django.db import IntegrityError
 from django.forms import ModelForm, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
 
-from shop.models import Order, OrderChange, OrderLine, Product, StripeEvent
+from shop.models import Dispute, Order, OrderChange, OrderLine, Product, Refund, StripeEvent
 from shop.money import formatted
 
 
@@ -77,25 +79,107 @@ class ReadOnly:
 
 class OrderLineInline(ReadOnly, admin.TabularInline):
     model = OrderLine
-    fields = ["name", "quantity", "unit_amount"]
+    fields = ["name", "quantity", "unit_amount", "missing", "restocked"]
 
 
 class OrderChangeInline(ReadOnly, admin.TabularInline):
     model = OrderChange
-    fields = ["version", "at", "what", "before", "after", "source", "who"]
+    fields = ["version", "at", "what", "before", "after", "amount", "source", "who"]
+
+
+class RefundInline(ReadOnly, admin.TabularInline):
+    model = Refund
+    fields = ["created_at", "amount", "status", "reason", "note", "failure_reason", "requested_by"]
+
+
+class DisputeInline(ReadOnly, admin.TabularInline):
+    model = Dispute
+    fields = ["created_at", "amount", "currency", "status", "reason", "evidence_due_by"]
 
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["number", "placed_at", "payment_status", "total", "email", "needs_attention"]
-    list_filter = ["payment_status", ("needs_attention", admin.EmptyFieldListFilter)]
+    """What is done with an order is done on the dashboard."""
+
+    list_display = [
+        "number",
+        "placed_at",
+        "payment_status",
+        "fulfilment_status",
+        "total",
+        "refunded",
+        "disputed",
+        "email",
+        "needs_attention",
+    ]
+    list_filter = [
+        "payment_status",
+        "fulfilment_status",
+        "disputed",
+        ("needs_attention", admin.EmptyFieldListFilter),
+    ]
     search_fields = ["public_id", "email", "stripe_session_id", "payment_intent_id"]
-    inlines = [OrderLineInline, OrderChangeInline]
-    exclude = ["guest_id", "cart"]
+    inlines = [OrderLineInline, RefundInline, DisputeInline, OrderChangeInline]
+    fields = [
+        "dashboard",
+        "public_id",
+        "user",
+        "email",
+        "language",
+        "payment_status",
+        "total",
+        "refunded",
+        "fulfilment_status",
+        "carrier",
+        "tracking_url",
+        "disputed",
+        "needs_attention",
+        "stripe_session_id",
+        "payment_intent_id",
+        "checkout_expires_at",
+        "checked_at",
+        "version",
+        "placed_at",
+        "paid_at",
+        "updated_at",
+    ]
 
     @admin.display(ordering="amount_total")
     def total(self, order: Order) -> str:
         return formatted(order.amount_total, order.currency)
+
+    @admin.display(ordering="refunded_amount")
+    def refunded(self, order: Order) -> str:
+        return formatted(order.refunded_amount, order.currency) if order.refunded_amount else "–"
+
+    @admin.display(description="Act on it")
+    def dashboard(self, order: Order) -> str:
+        address = reverse("dashboard:order", args=[order.public_id])
+        return format_html('<a href="{}">Order {} on the dashboard</a>', address, order.number)
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["__str__", "order", "sum", "status", "requested_by", "created_at"]
+    list_filter = ["status"]
+    search_fields = ["stripe_refund_id", "order__public_id"]
+    list_select_related = ["order", "requested_by"]
+
+    @admin.display(ordering="amount")
+    def sum(self, refund: Refund) -> str:
+        return formatted(refund.amount, refund.order.currency)
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["__str__", "order", "sum", "status", "reason", "evidence_due_by"]
+    list_filter = ["status"]
+    search_fields = ["stripe_dispute_id", "order__public_id"]
+    list_select_related = ["order"]
+
+    @admin.display(ordering="amount")
+    def sum(self, dispute: Dispute) -> str:
+        return formatted(dispute.amount, dispute.currency)
 
 
 @admin.register(StripeEvent)

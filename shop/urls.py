@@ -13,6 +13,8 @@ urlpatterns = [
     path("orders/<uuid:public_id>/", orders.order, name="order"),
     path("orders/<uuid:public_id>/pay/", checkout.pay, name="pay"),
     path("orders/<uuid:public_id>/check/", checkout.check, name="check"),
+    path("orders/<uuid:public_id>/cancel/", checkout.cancel, name="cancel"),
+    path("dashboard/", include("shop.dashboard.urls")),
     path("accounts/signup/", accounts.signup, name="signup"),
     path("accounts/", include("django.contrib.auth.urls")),
     path("api/", include("shop.api.urls")),

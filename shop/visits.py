@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum, auto
 from uuid import UUID
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -11,28 +12,39 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from shop.models import Order
+from shop.rights import holders
 from shop.shoppers import Shopper
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What lets an open page go on being shown: a login session or a guest's cookie."""
+    """What lets an open page go on being shown: a session or a guest's cookie, and for staff a right."""
 
     shopper: Shopper
     session_key: str = ""
+    right: str = ""
 
 
-def ended(visits: Iterable[Visit]) -> set[Visit]:
-    """Those that may no longer be shown what they were: logged out, disabled, password changed elsewhere,
-    or a guest whose orders moved to an account. At most three queries however many there are.
+class End(Enum):
+    SESSION_OVER = auto()
+    """Logged out, disabled, password changed elsewhere, or a guest whose orders moved to an account."""
+    RIGHT_LOST = auto()
+
+
+def ended(visits: Iterable[Visit]) -> dict[Visit, End]:
+    """Those that may no longer be shown what they were, and why.
+
+    At most three queries and one for each right, however many there are.
     """
     visits = set(visits)
     users = {visit for visit in visits if visit.session_key}
     guests = {visit for visit in visits if visit.shopper.guest_id}
     alive = _live_sessions({visit.session_key for visit in users})
-    gone = {visit for visit in users if alive.get(visit.session_key) != visit.shopper.user_id}
     moved = _moved_guests({visit.shopper.guest_id for visit in guests})
-    return gone | {visit for visit in guests if visit.shopper.guest_id in moved}
+    gone = {visit for visit in users if alive.get(visit.session_key) != visit.shopper.user_id}
+    gone |= {visit for visit in guests if visit.shopper.guest_id in moved}
+    lost = _without_right({visit for visit in visits - gone if visit.right})
+    return dict.fromkeys(lost, End.RIGHT_LOST) | dict.fromkeys(gone, End.SESSION_OVER)
 
 
 def _live_sessions(keys: set[str]) -> dict[str, int]:
@@ -58,3 +70,9 @@ def _moved_guests(guest_ids: set[UUID | None]) -> set[UUID | None]:
         return set()
     orders = Order.objects.filter(guest_id__in=guest_ids, user__isnull=False)
     return set(orders.values_list("guest_id", flat=True).distinct())
+
+
+def _without_right(visits: set[Visit]) -> set[Visit]:
+    user_ids = {visit.shopper.user_id for visit in visits if visit.shopper.user_id is not None}
+    having = {right: holders(right, user_ids) for right in {visit.right for visit in visits}}
+    return {visit for visit in visits if visit.shopper.user_id not in having[visit.right]}

@@ -2,7 +2,7 @@
 // Swapping fragments, reconnecting and waiting in hidden tabs are htmx's (hx-ws).
 (() => {
   const SILENCE = 40_000; // ms; the server says a word every 15 s (realtime/sweep.py)
-  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py; 4403 is for rights that staff lose
+  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py
   const RELOADED = `reloaded ${location.pathname}`;
 
   let heard = 0; // when the last word came, ms
@@ -26,8 +26,8 @@
     show("stopped", (asOf) => `As of ${asOf} · ${reason}`);
   }
 
-  // The session behind the page is over, or its ticket too old: a fresh page has a fresh ticket, or says why
-  // not. Once: a page that is refused again at once would reload forever.
+  // The session behind the page is over, a right was taken away, or the ticket is too old: a fresh page has a
+  // fresh ticket, or says why not. Once: a page that is refused again at once would reload forever.
   function reloadOnce() {
     const last = Number(sessionStorage.getItem(RELOADED));
     sessionStorage.setItem(RELOADED, Date.now());
@@ -67,12 +67,11 @@
   document.addEventListener("htmx:ws:close", (event) => {
     heard = 0;
     const code = event.detail.code;
-    if (code === SESSION_OVER) reloadOnce();
-    else if (code === FORBIDDEN) stop("no longer yours to see");
+    if (code === SESSION_OVER || code === FORBIDDEN) reloadOnce();
     else if (code === TOO_MANY) {
       stop("too many windows are open");
       // Windows that just closed count for a while. Where something can be typed or sent, that is for the shopper.
-      if (!document.querySelector("form#buy")) setTimeout(() => location.reload(), 60_000);
+      if (!document.querySelector("form#buy, form[data-answered]")) setTimeout(() => location.reload(), 60_000);
     }
     else if (!stopped) showReconnecting();
   });
@@ -106,11 +105,20 @@
     button.textContent = button.dataset.busy;
     button.disabled = true;
   });
-  // Back from Stripe by the back button the browser may show the page as it was left.
-  window.addEventListener("pageshow", () => {
-    for (const button of document.querySelectorAll("[data-idle]")) {
+  function rest(within) {
+    for (const button of within.querySelectorAll("[data-idle]")) {
       button.textContent = button.dataset.idle;
       button.disabled = false;
     }
+  }
+  // Back from Stripe by the back button the browser may show the page as it was left.
+  window.addEventListener("pageshow", () => rest(document));
+  document.addEventListener("htmx:finally:request", (event) => rest(event.detail.ctx.sourceElement));
+
+  // Where an answer is awaited on the spot, no good answer is one, too; a better one takes its place.
+  for (const trouble of ["htmx:error", "htmx:response:error"]) document.addEventListener(trouble, (event) => {
+    const { sourceElement, response } = event.detail.ctx ?? {};
+    const answer = document.getElementById("answer");
+    if (answer && sourceElement?.matches("[data-answered]") && response?.status !== 422) answer.textContent = answer.dataset.trouble;
   });
 })();

@@ -4,8 +4,9 @@ from django import template
 from django.template import Context
 
 from realtime.tickets import Ticket
-from realtime.topics import CATALOG, order_topic, shopper_topic
+from realtime.topics import CATALOG, order_topic, payment_topic, shopper_topic
 from shop.models import Order
+from shop.rights import VIEW_PAYMENTS
 from shop.shoppers import shopper_of
 
 register = template.Library()
@@ -24,5 +25,12 @@ def order_socket(context: Context, order: Order) -> str:
     return _address(context, f"/ws/orders/{order.public_id}/", [order_topic(order.public_id)])
 
 
-def _address(context: Context, path: str, topics: list[str]) -> str:
-    return f"{path}?ticket={Ticket.issue(context['request'], path, topics, context['as_of'])}"
+@register.simple_tag(takes_context=True)
+def payment_socket(context: Context, order: Order) -> str:
+    """Address of the socket for staff's page of an order. Wants `as_of` in the context."""
+    path = f"/ws/dashboard/orders/{order.public_id}/"
+    return _address(context, path, [payment_topic(order.public_id)], VIEW_PAYMENTS)
+
+
+def _address(context: Context, path: str, topics: list[str], right: str = "") -> str:
+    return f"{path}?ticket={Ticket.issue(context['request'], path, topics, context['as_of'], right)}"

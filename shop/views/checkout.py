@@ -5,14 +5,16 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import aget_object_or_404, render
 from django.views.decorators.http import require_POST
 
 from shop.buying import buy
 from shop.checkout import StripeUnavailable, ask, payment_page
+from shop.checkout import cancel as call_off
 from shop.forms import CartForm
-from shop.models import Order, SoldOut, Source
+from shop.models import Order, PaymentStatus, SoldOut, Source
 from shop.models.clock import database_now
 from shop.shoppers import Shopper, ShopRequest, shopper_of
 from shop.views.shop import cart_form, shop_page
@@ -61,6 +63,19 @@ async def check(request: ShopRequest, public_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+@require_POST
+async def cancel(request: ShopRequest, public_id: UUID) -> HttpResponse:
+    """The shopper does not want it any more; if the payment was faster, she gets what she paid for."""
+    order = await _own_order(request, public_id)
+    try:
+        await call_off(order, source=Source.SHOPPER)
+    except StripeUnavailable:
+        return await _unavailable(request, order, cancelling=True)
+    if order.payment_status == PaymentStatus.PAID:
+        messages.info(request, "Your payment was faster: the order is paid, and was not cancelled.")
+    return SeeOther(order.get_absolute_url())
+
+
 async def _own_order(request: ShopRequest, public_id: UUID) -> Order:
     shopper = await sync_to_async(shopper_of)(request)
     return await aget_object_or_404(Order.objects.of(shopper), public_id=public_id)
@@ -76,9 +91,8 @@ def _site(request: HttpRequest) -> str:
     return origin if origin in settings.SITE_ORIGINS else settings.PUBLIC_URL
 
 
-async def _unavailable(request: ShopRequest, order: Order) -> HttpResponse:
-    response = await sync_to_async(render)(
-        request, "shop/stripe_unavailable.html", {"order": order}, status=503
-    )
+async def _unavailable(request: ShopRequest, order: Order, *, cancelling: bool = False) -> HttpResponse:
+    context = {"order": order, "cancelling": cancelling}
+    response = await sync_to_async(render)(request, "shop/stripe_unavailable.html", context, status=503)
     response["Retry-After"] = "30"
     return response

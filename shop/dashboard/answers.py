@@ -1,0 +1,58 @@
+"""How the dashboard answers: its page, or on the spot what came of a button that was pressed."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from shop import rights
+from shop.dashboard.access import StaffRequest
+from shop.dashboard.details import with_details
+from shop.dashboard.forms import OrderForm, RefundForm, RestockForm, ShipForm
+from shop.models import Order
+from shop.models.clock import database_now
+
+LEVELS = {"success": messages.SUCCESS, "warning": messages.WARNING}
+
+
+def page(
+    request: StaffRequest, public_id: UUID, typed: OrderForm | None = None, *, status: int = 200
+) -> HttpResponse:
+    """The order's page; with `typed` one of its forms is as it was sent."""
+    as_of = database_now()
+    order = get_object_or_404(Order, public_id=public_id)
+    with_details([order])
+    forms: list[OrderForm] = [RefundForm(order), ShipForm(order), RestockForm(order)]
+    context = {
+        "as_of": as_of,
+        "order": order,
+        "forms": {form.action: form for form in forms} | ({typed.action: typed} if typed else {}),
+        "may_refund": rights.has(request.user.pk, rights.REFUND_ORDER),
+        "may_fulfil": rights.has(request.user.pk, rights.FULFIL_ORDER),
+    }
+    return render(request, "dashboard/order.html", context, status=status)
+
+
+def refused(request: StaffRequest, form: OrderForm) -> HttpResponse:
+    """What was typed does not do: the form says why, and keeps it."""
+    if request.htmx:
+        return render(request, "dashboard/_form.html", {"form": form, "order": form.order}, status=422)
+    return page(request, form.order.public_id, form, status=422)
+
+
+def done(
+    request: StaffRequest,
+    order: Order,
+    words: str,
+    *,
+    level: str = "success",
+    form: type[OrderForm] | None = None,
+) -> HttpResponse:
+    """What came of it, in words; how the order stands now is pushed. `form` is the one that was sent."""
+    if not request.htmx:
+        messages.add_message(request, LEVELS[level], words)
+        return redirect("dashboard:order", public_id=order.public_id)
+    fresh = form(Order.objects.get(pk=order.pk)) if form else None
+    context = {"words": words, "level": level, "form": fresh, "order": order}
+    return render(request, "dashboard/_answer.html", context)

@@ -1,0 +1,55 @@
+"""What staff see of an order and its shopper does not. Read for many at once, shown by live/_payment.html."""
+
+from collections.abc import Iterator, Sequence
+
+from django.db.models import Prefetch, prefetch_related_objects
+
+from shop.models import FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus, StripeEvent
+from shop.models.moves import UNDO, allowed
+
+
+def with_details(orders: Sequence[Order]) -> Sequence[Order]:
+    """The same orders with refunds, disputes, Stripe's events, and the names of who did what.
+
+    Four queries however many they are, and as many again for orders that did not come `in_full`.
+    """
+    # What Stripe signed may tell of cardholders: whoever wants to read it has to ask for it.
+    events = Prefetch("events", StripeEvent.objects.defer("payload").order_by("received_at"))
+    prefetch_related_objects(orders, "refunds__requested_by", "disputes", events)
+    prefetch_related_objects([change for order in orders for change in order.timeline], "who")
+    return orders
+
+
+def actions(order: Order) -> Iterator[str]:
+    """What could be done with the order just now, by somebody who may: names of the dashboard's actions."""
+    if order.is_open:
+        yield "cancel"
+    if order.needs_attention:
+        yield "resolve"
+    if order.payment_status != PaymentStatus.PAID:
+        return
+    if order.refundable_amount and not being_refunded(order):
+        yield "refund"
+    if any(line.restockable for line in order.goods):
+        yield "restock"
+    yield from _steps(order)
+
+
+def being_refunded(order: Order) -> Refund | None:
+    """The refund that waits for Stripe's answer; as long no second one is made."""
+    waiting = (refund for refund in order.refunds.all() if refund.status == RefundStatus.REQUESTED)
+    return next(waiting, None)
+
+
+def _steps(order: Order) -> Iterator[str]:
+    status, waited_for = order.fulfilment_status, order.fulfilment.may_be_sent
+    if status == FulfilmentStatus.UNFULFILLED and waited_for:
+        yield "prepare"
+    if status == FulfilmentStatus.PREPARING and waited_for:
+        yield "ship"
+    if status == FulfilmentStatus.SHIPPED:
+        yield "deliver"
+    if allowed(FulfilmentStatus, status, FulfilmentStatus.CANCELLED):
+        yield "withhold"
+    if status in UNDO:
+        yield f"undo-{status}"

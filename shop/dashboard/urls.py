@@ -1,0 +1,17 @@
+from django.urls import path
+
+from shop.dashboard import views
+
+app_name = "dashboard"
+urlpatterns = [
+    path("orders/<uuid:public_id>/", views.order, name="order"),
+    path("orders/<uuid:public_id>/cancel/", views.cancel, name="cancel"),
+    path("orders/<uuid:public_id>/refund/", views.refund, name="refund"),
+    path("orders/<uuid:public_id>/restock/", views.restock, name="restock"),
+    path("orders/<uuid:public_id>/resolve/", views.resolve, name="resolve"),
+    path("orders/<uuid:public_id>/prepare/", views.prepare, name="prepare"),
+    path("orders/<uuid:public_id>/ship/", views.ship, name="ship"),
+    path("orders/<uuid:public_id>/deliver/", views.deliver, name="deliver"),
+    path("orders/<uuid:public_id>/undo/", views.undo, name="undo"),
+    path("orders/<uuid:public_id>/withhold/", views.withhold, name="withhold"),
+]
