@@ -50,6 +50,8 @@ async def payment_page(order: Order, site: str, *, until: float | None = None) -
     `site` is the origin that the shopper comes back to. `until`, by the event loop's clock, is when waiting
     for Stripe ends: after TIME_LIMIT seconds by default. Raises StripeUnavailable.
     """
+    if order.cancelling:
+        await sync_to_async(order.keep)()
     try:
         async with asyncio.timeout_at(until or deadline()):
             session = await _session(order, site)
@@ -98,8 +100,12 @@ async def cancel(order: Order, *, source: Source, who_id: int | None = None) -> 
 
     Raises StripeUnavailable: then it is ended as soon as Stripe answers the reconciler.
     """
-    if await sync_to_async(order.ask_to_cancel)(source=source, who_id=who_id):
-        await let_go(order)
+    if not await sync_to_async(order.ask_to_cancel)(source=source, who_id=who_id):
+        return
+    await let_go(order)
+    if order.is_open and source == Source.STAFF:
+        # It was paid with another amount than its own, and nobody can pay it any more: staff have decided.
+        await sync_to_async(order.expire)(source=source)
 
 
 def end_abandoned(order: Order, source: Source) -> bool:

@@ -208,6 +208,18 @@ def test_a_wish_to_cancel_that_stripe_did_not_hear_is_repeated(stripe, shopper, 
     assert session(stripe, order).status == "expired"
 
 
+def test_a_wish_to_cancel_is_forgotten_when_its_shopper_goes_to_pay_after_all(stripe, shopper, bell):
+    order = bought(shopper, bell)
+    order.ask_to_cancel(source=Source.SHOPPER)
+    assert bought(shopper, bell) == order
+
+    assert run().orders_asked == 0
+    paid_at_stripe(stripe, order)
+    age(order, minutes=11)
+    run()
+    assert state(order) == (PaymentStatus.PAID, 2)
+
+
 def test_a_payment_that_was_faster_than_the_wish_to_cancel_counts(stripe, shopper, bell):
     order = paid_at_stripe(stripe, bought(shopper, bell))
     order.ask_to_cancel(source=Source.SHOPPER)

@@ -292,6 +292,11 @@ class Order(models.Model):
         self.refresh_from_db()
         return bool(asked)
 
+    def keep(self) -> None:
+        """Whoever goes to pay it does not want it cancelled any more."""
+        Order.objects.filter(pk=self.pk).update(cancelling="", cancelling_who=None)
+        self.refresh_from_db()
+
     def attach_session(self, session_id: str) -> bool:
         """Whether this is the order's Checkout Session now: not if it has another, or is no longer open."""
         free = Order.objects.filter(pk=self.pk, stripe_session_id=None, payment_status=PaymentStatus.PENDING)

@@ -62,7 +62,7 @@ class RefundQuerySet(models.QuerySet["Refund"]):
             before, adopted = refund.status, refund.stripe_refund_id is None
             if not refund._state.adding and not allowed(RefundStatus, before, facts.status):
                 return False
-            refund.stripe_refund_id, refund.status = facts.id, facts.status
+            refund.stripe_refund_id, refund.status, refund.amount = facts.id, facts.status, facts.amount
             refund.failure_reason = facts.failure_reason[:200]
             refund.save()
             who_id = refund.requested_by_id if adopted else None
@@ -88,7 +88,7 @@ class RefundQuerySet(models.QuerySet["Refund"]):
     def _row(self, order: "Order", facts: RefundFacts) -> "Refund":
         own = self.filter(order=order).select_for_update()
         known = own.filter(stripe_refund_id=facts.id).first()
-        asked = own.filter(public_id=facts.ours, stripe_refund_id=None).first() if facts.ours else None
+        asked = own.filter(public_id=facts.ours, status=RefundStatus.REQUESTED).first()
         return known or asked or Refund(order=order, amount=facts.amount, reason=facts.reason, status="")
 
     def _tell(
