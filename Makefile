@@ -6,7 +6,7 @@ SANDBOX := exec $(VENV)/python -m sandbox.die_with_parent --signal TERM -- $(VEN
 COMPILE := PATH="$$PATH:$(VENV)" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: help run test check lint lint-in-services bench screenshot requirements clean python ports run-packages packages chromium
+.PHONY: help run test check lint lint-in-services bench screenshot requirements messages clean python ports run-packages packages chromium
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'make bench         how fast it is, side by side with others'
 	@echo 'make screenshot    the picture in README, of the shop that make run runs'
 	@echo 'make requirements  write requirements*.txt anew; ARGS=--upgrade for newer packages'
+	@echo 'make messages      gather and compile the translations in locale/'
 	@echo 'make clean         remove what make made, the data in .data included'
 
 run: python ports run-packages
@@ -49,6 +50,9 @@ requirements: packages
 	$(COMPILE) $(ARGS) --group dev -o requirements-dev.txt
 	$(COMPILE) $(ARGS) --group sandbox -o requirements-sandbox.txt
 	$(COMPILE) $(ARGS) -o requirements.txt
+
+messages: packages
+	@$(VENV)/python -m sandbox.messages $(ARGS)
 
 clean:
 	@! test -L .data/postgres || rm -rf "$$(readlink .data/postgres)"  # root's database may lie elsewhere

@@ -13,7 +13,7 @@ pages = get_asgi_application()
 from django.conf import settings  # noqa: E402  needs the apps that the line above loads
 from django.urls import reverse  # noqa: E402
 
-from project import daphne_close  # noqa: E402
+from project import daphne_close, discreet  # noqa: E402
 from project.static import StaticFiles  # noqa: E402
 from project.webhook_door import stripe_webhook  # noqa: E402
 from realtime.routing import sockets  # noqa: E402
@@ -23,6 +23,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 daphne_close.install()
+discreet.install()
 static = StaticFiles()
 WEBHOOK = reverse("stripe_webhook")
 

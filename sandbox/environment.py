@@ -6,6 +6,7 @@ from pathlib import Path
 import environ
 
 from sandbox.kept_secrets import kept_secrets
+from sandbox.mail import mailbox_url
 from sandbox.problem import Problem
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,7 @@ def shop_environment(data_dir: Path, port: int, stripe_port: int) -> dict[str, s
     env["DATA_DIR"] = str(data_dir)
     env["SECRET_KEY"] = given("SECRET_KEY") or kept["SECRET_KEY"]
     env["PUBLIC_URL"] = given("PUBLIC_URL") or f"http://127.0.0.1:{port}"
+    env["EMAIL_URL"] = given("EMAIL_URL") or mailbox_url(data_dir / "mail")
     env["STAFF_USERNAME"] = given("STAFF_USERNAME") or "staff"
     env["STAFF_PASSWORD"] = given("STAFF_PASSWORD") or kept["STAFF_PASSWORD"]
     return env | (

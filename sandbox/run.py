@@ -12,6 +12,7 @@ from sandbox.data_dir import DataDir
 from sandbox.embedded import Embedded
 from sandbox.environment import ROOT, given, read_dotenv, shop_environment
 from sandbox.interruptions import Interrupted, ignore_interruptions, interruptions
+from sandbox.mail import Mailbox
 from sandbox.ports import wanted_port
 from sandbox.problem import Problem
 from sandbox.processes import Process, stop_all
@@ -60,6 +61,7 @@ class Shop:
         self.data_dir = DataDir(Path(given("DATA_DIR") or ROOT / ".data"))
         self.embedded = Embedded(self.data_dir.path, logs=self.data_dir.logs)
         self.env = shop_environment(self.data_dir.path, self.port, self.stripe_port) | self.embedded.env
+        self.mailbox = None if given("EMAIL_URL") else Mailbox(self.data_dir.path / "mail")
         self.programs: list[Process] = []
 
     def open(self) -> None:
@@ -117,10 +119,12 @@ class Shop:
         if self.own_stripe:
             stripe = f"http://127.0.0.1:{self.stripe_port}/"
             say(f"Local Stripe and its controls at {stripe} (pay with card 4242 4242 4242 4242)")
+        if self.mailbox:
+            say(f"E-mails in {self.mailbox.path}, each named here as it comes")
         say(f"Logs in {self.data_dir.logs}. Ctrl-C stops everything.")
 
     def watch(self) -> None:
-        """Raises Problem when a part dies.
+        """Tells of e-mails. Raises Problem when a part dies.
 
         Returns when the terminal is gone: where make leads the session, nobody sends us a SIGHUP.
         """
@@ -129,6 +133,8 @@ class Shop:
             for process in (*self.programs, *self.embedded.processes):
                 if not process.running:
                     raise Problem(process.obituary())
+            for line in self.mailbox.news() if self.mailbox else ():
+                say(line)
             time.sleep(0.2)
 
     def close(self) -> None:

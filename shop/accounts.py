@@ -7,7 +7,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.db import IntegrityError
 from django.dispatch import receiver
 
-from shop.models import Order
+from shop.models import Order, OrderGrant
 from shop.shoppers import Shopper, ShopRequest, guest_id_in
 
 
@@ -22,4 +22,5 @@ def bring_guest_orders_along(sender: object, request: ShopRequest, user: User, *
             order.hand_over(user.pk)
         except IntegrityError:  # in this very moment the account has got the same cart: now it can be seen
             order.hand_over(user.pk)
+    OrderGrant.objects.hand_over(guest_id, user.pk)
     request.leaves_guest = True

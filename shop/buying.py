@@ -16,27 +16,30 @@ Cart = Sequence[tuple[Product, int]]
 """What was chosen: products and units, 1 to 99, at least one line, one currency."""
 
 
-async def buy(shopper: Shopper, cart: Cart, site: str) -> str:
+async def buy(shopper: Shopper, cart: Cart, site: str, *, language: str = "") -> str:
     """The address to go to now: Stripe's page for this cart, or the order's page if it is paid already.
 
-    `site` is the origin that the shopper comes back to. Raises SoldOut and StripeUnavailable.
+    `site` is the origin that the shopper comes back to, `language` that of the order's e-mails, as in
+    settings.LANGUAGES; the shop's by default. Raises SoldOut and StripeUnavailable.
     """
-    order, page = await order_and_page(shopper, cart, site)
+    order, page = await order_and_page(shopper, cart, site, language=language)
     return page or order.get_absolute_url()
 
 
-async def order_and_page(shopper: Shopper, cart: Cart, site: str) -> tuple[Order, str | None]:
+async def order_and_page(
+    shopper: Shopper, cart: Cart, site: str, *, language: str = ""
+) -> tuple[Order, str | None]:
     """The order for this cart and Stripe's page for it; None if it is paid already. Raises as `buy` does."""
-    order = await _order(shopper, cart)
+    order = await _order(shopper, cart, language)
     until = deadline()
     page = await payment_page(order, site, until=until)
     if page is None and order.payment_status == PaymentStatus.EXPIRED:
-        order = await _order(shopper, cart)
+        order = await _order(shopper, cart, language)
         page = await payment_page(order, site, until=until)
     return order, page
 
 
-def order_for(shopper: Shopper, cart: Cart) -> Order:
+def order_for(shopper: Shopper, cart: Cart, language: str = "") -> Order:
     """The shopper's open order for exactly this cart, placed now if there is none yet. Raises SoldOut.
 
     Two clicks at once: the second waits for the first one's stock or unique key, fails, and finds the
@@ -47,7 +50,7 @@ def order_for(shopper: Shopper, cart: Cart) -> Order:
     if twin := twins.first():
         return twin
     try:
-        return Order.place(shopper, fingerprint, cart)
+        return Order.place(shopper, fingerprint, cart, language)
     except (SoldOut, IntegrityError):
         if twin := twins.first():
             return twin
@@ -61,14 +64,14 @@ def _fingerprint(cart: Cart) -> str:
     return hashlib.sha256(repr(lines).encode()).hexdigest()
 
 
-async def _order(shopper: Shopper, cart: Cart) -> Order:
+async def _order(shopper: Shopper, cart: Cart, language: str) -> Order:
     """The order for a cart, if need be with units that only she herself, or nobody any more, holds."""
     for _product in cart:  # each of them may be in her way once
         try:
-            return await sync_to_async(order_for)(shopper, cart)
+            return await sync_to_async(order_for)(shopper, cart, language)
         except SoldOut as sold_out:
             await _make_room(shopper, dict(cart)[sold_out.product], sold_out)
-    return await sync_to_async(order_for)(shopper, cart)
+    return await sync_to_async(order_for)(shopper, cart, language)
 
 
 async def _make_room(shopper: Shopper, wanted: int, sold_out: SoldOut) -> None:

@@ -118,3 +118,12 @@ class SignupForm(UserCreationForm):
     class Meta(UserCreationForm.Meta):
         model = User
         fields = ("username", "email")
+
+
+class FindOrdersForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        help_text="The one that you gave on the payment page.",
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )

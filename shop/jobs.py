@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from django.db import transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
@@ -18,6 +19,13 @@ def defer(task: str, **arguments: Any) -> None:
     not. By name, because the tasks import the models, which defer them.
     """
     app.configure_task(f"shop.tasks.{task}").defer(**arguments)
+
+
+def defer_once(task: str, lock: str, **arguments: Any) -> None:
+    """The same, unless a job with this lock waits already to be done."""
+    job = app.configure_task(f"shop.tasks.{task}", queueing_lock=f"{task} {lock}")
+    with suppress(AlreadyEnqueued), transaction.atomic():  # which leaves a transaction around it as it was
+        job.defer(**arguments)
 
 
 def hurry_emails() -> None:

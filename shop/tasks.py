@@ -3,12 +3,11 @@
 import asyncio
 import logging
 
-from asgiref.sync import sync_to_async
 from procrastinate import JobContext, RetryStrategy, builtin_tasks
 from procrastinate.contrib.django import app
 
 from shop import emails, refunds
-from shop.models import Order, OrderEmail
+from shop.models import Order
 from shop.patience import Patience
 from shop.reconcile import Reconciler
 
@@ -40,12 +39,15 @@ async def rescue_jobs(timestamp: int) -> None:
 
 @app.periodic(cron="* * * * *")
 @app.task(queueing_lock="send_order_emails")
-async def send_order_emails(timestamp: int) -> None:
+def send_order_emails(timestamp: int) -> None:
     """All that are due: called after a change, and each minute for what was left."""
-    due = OrderEmail.objects.due().values_list("pk", flat=True)
-    async for pk in due.aiterator():
-        if await sync_to_async(OrderEmail.objects.claim)(pk):
-            await sync_to_async(emails.send)(pk)
+    emails.send_due()  # on a thread of its own: a mail server may take its time
+
+
+@app.task(retry=GROWING_GAPS)
+def send_links(*, email: str) -> None:
+    """Somebody wants the links to the orders of this address."""
+    emails.send_links(email)
 
 
 @app.periodic(cron="17 4 * * *")

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from shop.views import accounts, checkout, orders, shop
+from shop.views import accounts, checkout, links, orders, shop
 from shop.webhooks import stripe_webhook
 
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path("cart/", shop.cart, name="cart"),
     path("checkout/", checkout.checkout, name="checkout"),
     path("orders/", orders.orders, name="orders"),
+    path("orders/find/", links.find_orders, name="find_orders"),
+    path("orders/find/sent/", links.links_sent, name="links_sent"),
+    path("orders/link/<str:token>/", links.order_link, name="order_link"),
     path("orders/<uuid:public_id>/", orders.order, name="order"),
     path("orders/<uuid:public_id>/pay/", checkout.pay, name="pay"),
     path("orders/<uuid:public_id>/check/", checkout.check, name="check"),

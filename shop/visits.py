@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from shop.models import Order
+from shop.models import Order, OrderGrant
 from shop.rights import holders
 from shop.shoppers import Shopper
 
@@ -68,8 +68,11 @@ def _live_sessions(keys: set[str]) -> dict[str, int]:
 def _moved_guests(guest_ids: set[UUID | None]) -> set[UUID | None]:
     if not guest_ids:
         return set()
-    orders = Order.objects.filter(guest_id__in=guest_ids, user__isnull=False)
-    return set(orders.values_list("guest_id", flat=True).distinct())
+    orders, grants = (
+        rows.filter(guest_id__in=guest_ids, user__isnull=False).order_by().values_list("guest_id", flat=True)
+        for rows in (Order.objects.all(), OrderGrant.objects.all())
+    )
+    return set(orders.union(grants))
 
 
 def _without_right(visits: set[Visit]) -> set[Visit]:

@@ -70,6 +70,10 @@ class LinksEmailQuerySet(models.QuerySet["LinksEmail"]):
             cursor.execute(_CLAIM_LINKS, [address_hash, LINKS_PAUSE.total_seconds()])
             return cursor.fetchone() is not None
 
+    def give_back(self, address_hash: str) -> None:
+        """It could not be sent: the next try need not wait."""
+        self.filter(address_hash=address_hash).delete()
+
 
 class LinksEmail(models.Model):
     """When an address was last sent the links to its orders, whoever asked for it."""

@@ -155,6 +155,10 @@ class Order(models.Model):
         return reverse("order", args=[self.public_id])
 
     @property
+    def owner(self) -> Shopper:
+        return Shopper(user_id=self.user_id) if self.user_id else Shopper(guest_id=self.guest_id)
+
+    @property
     def number(self) -> str:
         """What people say on the phone."""
         return self.public_id.hex[:8].upper()

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import aget_object_or_404, render
+from django.utils.translation import get_language_from_request
 from django.views.decorators.http import require_POST
 
 from shop.buying import buy
@@ -32,7 +33,8 @@ async def checkout(request: ShopRequest) -> HttpResponse:
         raise Http404("Not, or no longer, on sale.")
     if form.is_valid():
         try:
-            return SeeOther(await buy(shopper, form.cart, _site(request)))
+            language = get_language_from_request(request)
+            return SeeOther(await buy(shopper, form.cart, _site(request), language=language))
         except SoldOut as sold_out:
             form.add_sold_out(sold_out.product)
         except StripeUnavailable as unavailable:
@@ -54,7 +56,8 @@ async def pay(request: ShopRequest, public_id: UUID) -> HttpResponse:
 @require_POST
 async def check(request: ShopRequest, public_id: UUID) -> HttpResponse:
     """Back from Stripe before the webhook: ask how it stands. If there is news, it comes as a push."""
-    order = await _own_order(request, public_id)
+    shopper = await sync_to_async(shopper_of)(request)
+    order = await aget_object_or_404(Order.objects.visible_to(shopper), public_id=public_id)
     if order.is_open:
         try:
             await ask(order, source=Source.RETURN_PAGE)

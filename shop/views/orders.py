@@ -28,13 +28,17 @@ def orders(request: ShopRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def order(request: ShopRequest, public_id: UUID) -> HttpResponse:
-    """The order as the database has it; `?from=stripe` says where the shopper comes from and no more."""
-    as_of = database_now()
-    own = Order.objects.of(shopper_of(request))
-    found = get_object_or_404(own, public_id=public_id)
+    """The order as the database has it; `?from=stripe` says where the shopper comes from and no more.
+
+    Who came by its link may look, and no more.
+    """
+    as_of, shopper = database_now(), shopper_of(request)
+    found = get_object_or_404(Order.objects.visible_to(shopper), public_id=public_id)
     back_from_stripe = request.GET.get("from") == "stripe"
-    return render(
-        request,
-        "shop/order.html",
-        {"as_of": as_of, "order": found, "ask_stripe": back_from_stripe and found.is_open},
-    )
+    context = {
+        "as_of": as_of,
+        "order": found,
+        "is_own": found.owner == shopper,
+        "ask_stripe": back_from_stripe and found.is_open,
+    }
+    return render(request, "shop/order.html", context)
