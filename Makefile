@@ -6,7 +6,7 @@ SANDBOX := exec $(VENV)/python -m sandbox.die_with_parent --signal TERM -- $(VEN
 COMPILE := PATH="$$PATH:$(VENV)" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: help run test check lint lint-in-services bench screenshot requirements messages clean python ports run-packages packages chromium
+.PHONY: help run test check lint lint-in-services bench shoppers screenshot requirements messages clean python ports run-packages packages chromium
 .NOTPARALLEL:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make check         ruff, mypy, import-linter and Django checks, then every test'
 	@echo 'make lint          the same without the tests'
 	@echo 'make bench         how fast it is, side by side with others'
+	@echo 'make shoppers      people who buy at the shop that make run runs; ARGS="--per-minute 60" for more'
 	@echo 'make screenshot    the picture in README, of the shop that make run runs'
 	@echo 'make requirements  write requirements*.txt anew; ARGS=--upgrade for newer packages'
 	@echo 'make messages      gather and compile the translations in locale/'
@@ -42,6 +43,9 @@ lint-in-services:
 
 bench: packages
 	@$(SANDBOX) services --durable -- $(VENV)/python -m bench $(ARGS)
+
+shoppers: python run-packages
+	@$(SANDBOX) shoppers $(ARGS)
 
 screenshot: packages chromium
 	@$(VENV)/python -m sandbox.screenshots $(ARGS)

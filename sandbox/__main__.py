@@ -1,17 +1,19 @@
 import sys
-from collections.abc import Callable
+from importlib import import_module
 
-from sandbox import chromium, run, services
 from sandbox.problem import Problem
 
 USAGE = """python -m sandbox run                 the whole shop, until Ctrl-C
 python -m sandbox services -- COMMAND  COMMAND beside a fresh PostgreSQL and Valkey
+python -m sandbox shoppers            people who buy at a running shop; --help says how many
 python -m sandbox chromium            find a browser for the tests, or say what to install"""
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "run": run.main,
-    "services": services.main,
-    "chromium": chromium.main,
+# By name, because none of them should wait for what only another one imports.
+COMMANDS = {
+    "run": "sandbox.run",
+    "services": "sandbox.services",
+    "shoppers": "sandbox.shoppers.crowd",
+    "chromium": "sandbox.chromium",
 }
 
 
@@ -21,7 +23,8 @@ def main() -> int:
         print(USAGE, file=sys.stderr)
         return 2
     try:
-        return command(sys.argv[2:])
+        code: int = import_module(command).main(sys.argv[2:])
+        return code
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
