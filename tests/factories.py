@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db.models import F
 from django.test import Client
 
@@ -39,6 +39,16 @@ def user(**fields: Any) -> User:
         "password": "correct horse",
     }
     return User.objects.create_user(**defaults | fields)
+
+
+def staff(*rights: str, **fields: Any) -> User:
+    """A member of staff with these rights of the shop, for example "shop.view_payments"; or a superuser."""
+    member = user(is_staff=True, is_superuser=not rights, **fields)
+    codenames = [right.removeprefix("shop.") for right in rights]
+    member.user_permissions.set(
+        Permission.objects.filter(content_type__app_label="shop", codename__in=codenames)
+    )
+    return member
 
 
 def order(shopper: Shopper | None = None, *cart: tuple[Product, int]) -> Order:

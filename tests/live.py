@@ -49,7 +49,7 @@ class Frame:
 
     @property
     def key(self) -> str:
-        return self._find(r'\bid="((?:order|stock)-[^"]+)"')
+        return self._find(r'\bid="((?:order|payment|stock)-[^"]+)"')
 
     @property
     def target(self) -> str:

@@ -35,16 +35,16 @@ async def refund(request: StaffRequest, public_id: UUID) -> HttpResponse:
     wish = await sync_to_async(_wish)(request, public_id)
     if isinstance(wish, RefundForm):
         return await sync_to_async(refused)(request, wish)
-    amount = formatted(wish.amount, wish.order.currency)
+    order, amount = wish.order, formatted(wish.amount, wish.order.currency)
     words, level = f"{amount} goes back to the customer.", "success"
     try:
         if not await refunds.send(wish):
-            await wish.arefresh_from_db()
+            await wish.arefresh_from_db(fields=["failure_reason"])
             words, level = f"Stripe refuses to refund {amount}: {wish.failure_reason}", "warning"
     except refunds.StripeSilent:
         words = f"{amount} is requested. Stripe has not answered yet, and is asked again by itself."
         level = "warning"
-    return await sync_to_async(done)(request, wish.order, words, level=level, form=RefundForm)
+    return await sync_to_async(done)(request, order, words, level=level, form=RefundForm)
 
 
 def _wish(request: StaffRequest, public_id: UUID) -> Refund | RefundForm:
