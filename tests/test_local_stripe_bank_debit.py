@@ -238,6 +238,17 @@ def test_the_page_of_a_debit_says_how_it_stands(patient: LocalStripe, quick: Loc
     assert "Your bank debit failed" in quick.show(failed).text
 
 
+def test_a_good_debit_that_fails_by_hand_has_a_reason(patient: LocalStripe) -> None:
+    session = patient.checkout()
+    patient.debit(session)
+    button = f"{patient.url}/control/payments/{patient.payment(session).latest_charge.id}/fail"
+    assert patient.browser.post(button, json={}).status_code == 303
+
+    payment = patient.payment(session)
+    assert payment.last_payment_error.code == "payment_intent_payment_attempt_failed"
+    assert payment.latest_charge.failure_message == "The payment failed."
+
+
 def test_money_that_is_not_there_yet_cannot_be_refunded(patient: LocalStripe) -> None:
     session = patient.checkout()
     patient.debit(session)

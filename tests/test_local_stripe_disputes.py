@@ -1,6 +1,7 @@
 """Disputes and inquiries: https://docs.stripe.com/disputes"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,14 +169,16 @@ def test_to_close_a_dispute_is_to_lose_it(local: LocalStripe) -> None:
             again()
 
 
-def test_a_dispute_closed_under_review_hears_no_second_verdict(quick: LocalStripe) -> None:
-    dispute, other = disputed(quick), disputed(quick)
-    answer(quick, dispute, "a photo")
-    quick.client().v1.disputes.close(dispute.id)
-    answer(quick, other, "winning_evidence")
-    becomes(quick, other, "won")
+def test_a_dispute_closed_under_review_hears_no_second_verdict(tmp_path: Path) -> None:
+    with LocalStripe(tmp_path, SANDBOX_STRIPE_DEBIT_SECONDS="1") as local:
+        dispute, other = disputed(local), disputed(local)
+        answer(local, dispute, "winning_evidence")
+        local.client().v1.disputes.close(dispute.id)
+        answer(local, other, "winning_evidence")
 
-    assert quick.events_about(dispute.id).count("charge.dispute.closed") == 1
+        becomes(local, other, "won")
+        assert local.client().v1.disputes.retrieve(dispute.id).status == "lost"
+        assert local.events_about(dispute.id).count("charge.dispute.closed") == 1
 
 
 def test_disputes_are_found_by_payment_and_time(local: LocalStripe) -> None:
@@ -194,7 +197,9 @@ def test_disputes_are_found_by_payment_and_time(local: LocalStripe) -> None:
 
 
 def test_metadata_alone_submits_nothing(local: LocalStripe) -> None:
-    changed = local.client().v1.disputes.update(disputed(local).id, {"metadata": {"case": "12"}})
+    dispute = disputed(local)
+    answer(local, dispute, "not yet", submit=False)
+    changed = local.client().v1.disputes.update(dispute.id, {"metadata": {"case": "12"}})
 
     assert (changed.status, changed.to_dict()["metadata"]) == ("needs_response", {"case": "12"})
 

@@ -16,7 +16,7 @@ from sandbox.stripe.bad_line import BadLine
 from sandbox.stripe.chaos import Chaos
 from sandbox.stripe.control import views as control
 from sandbox.stripe.ids import new_id
-from sandbox.stripe.page import views
+from sandbox.stripe.page import pages, views
 
 OPERATIONS = (
     *sessions.OPERATIONS,
@@ -63,6 +63,6 @@ async def _healthz(_request: Request) -> Response:
 async def _unrecognized(request: Request, error: Exception) -> Response:
     """Stripe has no 405: a wrong method is an address that does not exist."""
     if not request.url.path.startswith("/v1/"):
-        return views.missing()
+        return pages.missing()
     request_id = new_id("req", 14)
     return respond(failure(unrecognized_url(request.method, request.url.path), request_id), request_id)

@@ -27,14 +27,15 @@ class TestAccount(Scenario):
 
 
 SUCCESS = TestAccount("AT611904300234573201", "pays later")
+FAILURE = TestAccount(
+    "AT861904300235473202",
+    "fails later",
+    code="payment_intent_payment_attempt_failed",
+    message="The payment failed.",
+)
 ACCOUNTS = (
     SUCCESS,
-    TestAccount(
-        "AT861904300235473202",
-        "fails later",
-        code="payment_intent_payment_attempt_failed",
-        message="The payment failed.",
-    ),
+    FAILURE,
     TestAccount(
         "AT981904300002222227",
         "lacks funds",

@@ -2,6 +2,7 @@
 
 from sandbox.stripe import events, later, payments
 from sandbox.stripe.account import Account
+from sandbox.stripe.bank_accounts import FAILURE
 from sandbox.stripe.objects import charge as charges
 from sandbox.stripe.store import Json
 
@@ -22,8 +23,10 @@ def settle(account: Account, intent: Json, *, succeeded: bool) -> bool:
             charges.succeed(charge)
             payments.succeed(account, intent, charge)
         else:
-            charges.fail(charge, payments.scenario_of(account, charge["payment_method"]))
-            payments.fail(account, intent, charge)
+            own = payments.scenario_of(account, charge["payment_method"])
+            scenario = FAILURE if own.code is None else own
+            charges.fail(charge, scenario)
+            payments.fail(account, intent, charge, scenario)
         _tell_session(account, intent, succeeded)
         return True
 

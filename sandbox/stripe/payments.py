@@ -11,7 +11,7 @@ from sandbox.stripe.store import Json
 def attempt(account: Account, intent: Json, method: Json) -> Json:
     """Try to get the money; returns the charge, which a bank debit leaves pending.
 
-    Announces charge.pending and payment_intent.processing, or what `_succeed` or `fail` does.
+    Announces charge.pending and payment_intent.processing, or what `succeed` or `fail` does.
     """
     scenario = scenario_of(account, method["id"])
     debit = method["type"] != "card"
@@ -25,7 +25,7 @@ def attempt(account: Account, intent: Json, method: Json) -> Json:
         events.record(account, "payment_intent.processing", intent)
         later.decide(account, intent["id"], "debit", "succeeded" if scenario.code is None else "failed")
     elif status == "failed":
-        fail(account, intent, charge)
+        fail(account, intent, charge, scenario)
     else:
         succeed(account, intent, charge)
     return charge
@@ -42,10 +42,10 @@ def succeed(account: Account, intent: Json, charge: Json) -> None:
     events.record(account, "payment_intent.succeeded", intent)
 
 
-def fail(account: Account, intent: Json, charge: Json) -> None:
+def fail(account: Account, intent: Json, charge: Json, scenario: Scenario) -> None:
     """Announces charge.failed and payment_intent.payment_failed; the intent waits for another method."""
     method = account.store.get("payment_method", charge["payment_method"])
-    intents.fail(intent, charge, method, scenario_of(account, method["id"]))
+    intents.fail(intent, charge, method, scenario)
     _save(account, intent, charge)
     events.record(account, "charge.failed", charge)
     events.record(account, "payment_intent.payment_failed", intent)

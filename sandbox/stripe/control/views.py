@@ -17,7 +17,7 @@ from sandbox.stripe.config import ConfigError
 from sandbox.stripe.control import guard, overview
 from sandbox.stripe.control.actions import ACTIONS, Call
 from sandbox.stripe.control.typed import plain
-from sandbox.stripe.page.views import templates
+from sandbox.stripe.page.pages import templates
 from sandbox.stripe.store import Json
 
 MAX_FORM = 20_000
