@@ -5,6 +5,8 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.periodic import PeriodicRegistry
 
+from shop import jobs
+
 
 def work() -> None:
     """Do every job there is, those for later included; nothing that the clock would bring.
@@ -16,9 +18,10 @@ def work() -> None:
     worker = app.with_connector(DjangoConnector().get_worker_connector())
     worker.periodic_registry = PeriodicRegistry()
     worker.run_worker(wait=False, install_signal_handlers=False, listen_notify=False)
+    jobs._called_at = float("-inf")  # time has gone by
 
 
-def jobs(task: str) -> int:
+def waiting(task: str) -> int:
     """How many jobs of this task of shop/tasks.py wait to be done."""
     with connection.cursor() as cursor:
         cursor.execute(
