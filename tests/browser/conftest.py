@@ -86,6 +86,32 @@ def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Shopper]]:
         assert [words for words in shopper.complaints if not trouble or not re.search(trouble, words)] == []
 
 
+@pytest.fixture
+def staff(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
+    """Open staff's window at the order that a shopper's window shows, in a profile of its own."""
+
+    def open_window(own_page: Page, **options: Any) -> Page:
+        profile = arrive(**options)
+        page = profile.context.new_page()
+        page.goto(f"{profile.url}/dashboard{path_of(own_page)}")
+        page.get_by_label("Username").fill(stack.env["STAFF_USERNAME"])
+        page.get_by_label("Password").fill(stack.env["STAFF_PASSWORD"])
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Goods and money")).to_be_visible()
+        if options.get("java_script_enabled", True):
+            is_live(page)
+        return page
+
+    return open_window
+
+
+def path_of(page: Page) -> str:
+    """Of the order that a window shows."""
+    found = re.search(r"/orders/[0-9a-f-]{36}/", page.url)
+    assert found is not None
+    return found[0]
+
+
 # --- what shoppers see ----------------------------------------------------------------------------
 
 

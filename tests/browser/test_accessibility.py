@@ -58,6 +58,38 @@ def test_every_page_of_the_shop_is_accessible_and_as_wide_as_the_screen(arrive, 
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_an_orders_life_and_staffs_page_of_it_are_accessible_and_as_wide_as_the_screen(arrive, staff, width):
+    screen = {"viewport": {"width": width, "height": 800}}
+    window = arrive(**screen).window()
+    choose(window, "Bicycle bell", 2)
+    buy(window)
+    pay(window)
+    shows(window, "paid")
+    is_live(window)
+    # The browser notes the amount that is refused.
+    desk = staff(window, trouble="status of 422", **screen)
+    for fold in desk.locator("details[data-action] > summary:visible").all():
+        fold.click()
+    desk.get_by_label("Amount in EUR").fill("a lot")
+    desk.get_by_role("button", name="Refund", exact=True).click()
+    expect(desk.get_by_text("Type an amount")).to_be_visible()
+    complaints = found_on(desk, "staff's page of a paid order")
+
+    desk.get_by_label("Amount in EUR").fill("5")
+    desk.get_by_role("button", name="Refund", exact=True).click()
+    expect(window.locator(".refunded")).to_be_visible()
+    for button in ("Prepare it", "It is on its way", "It was delivered"):
+        complaints += found_on(desk, f"staff's page before “{button}”")
+        desk.get_by_role("button", name=button, exact=True).click()
+        expect(desk.get_by_role("button", name=button, exact=True)).to_be_hidden()
+        complaints += found_on(window, f"the order after “{button}”")
+    window.goto(window.url.split("/orders/")[0] + "/orders/")
+    complaints += found_on(window, "the list with an order that was delivered")
+
+    assert complaints == []
+
+
 def found_on(page: Page, name: str) -> list[str]:
     """What axe says, in light and dark, and whether one has to scroll sideways."""
     found = []
