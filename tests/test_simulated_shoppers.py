@@ -208,7 +208,11 @@ def test_they_never_pay_anywhere_but_at_the_local_stripe(address: str) -> None:
         assert len(posted) == 1
 
 
-@pytest.mark.parametrize("wrong", [["--per-minute", "0"], ["--minutes", "-1"], ["--thinking", "x"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [["--per-minute", "0"], ["--minutes", "-1"], ["--thinking", "x"], ["--shop", "shop"]],
+    ids=lambda wrong: wrong[0],
+)
 def test_an_option_that_makes_no_sense_is_a_sentence(wrong: Any) -> None:
     with Shoppers("http://127.0.0.1:1", *wrong) as crowd:
         assert crowd.wait(10) == 2

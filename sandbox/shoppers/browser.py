@@ -60,7 +60,7 @@ class Browser:
                 answer = await self._client.request(method, url, data=data, headers=headers)
                 if answer.status_code not in AWAY:
                     return answer
-            except httpx.TransportError:
+            except httpx.RequestError:
                 pass
             self._tell(f"{_origin(url)} does not answer: trying again")
             await asyncio.sleep(seconds)

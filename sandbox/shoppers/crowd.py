@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from math import inf
 from random import Random
+from urllib.parse import urlsplit
 
 from sandbox.problem import Problem
 from sandbox.shoppers.browser import Browser, NotTheSandbox
@@ -42,7 +43,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     option = parser.add_argument
-    option("--shop", default="http://127.0.0.1:8000", metavar="URL", help="where they buy")
+    option("--shop", type=_address, default="http://127.0.0.1:8000", metavar="URL", help="where they buy")
     option("--per-minute", type=_above_zero, default=30, metavar="N", help="how many come")
     option("--minutes", type=_above_zero, default=inf, metavar="N", help="for how long")
     option("--visits", type=_above_zero, default=inf, metavar="N", help="how many come in all")
@@ -61,6 +62,12 @@ def _above_zero(text: str) -> float:
     if not 0 < number <= 100_000:
         raise ValueError
     return number
+
+
+def _address(text: str) -> str:
+    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
+        raise ValueError
+    return text
 
 
 def _seconds(text: str) -> float:

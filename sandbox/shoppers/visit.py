@@ -61,10 +61,12 @@ class Visit:
         """Stripe's page for a basket; what turns out to be gone is chosen anew, more modestly."""
         page = await self._browser.open("/")
         for most in (3, *[1] * TRIES):
-            basket = self._person.basket(page.stock, most=most)
             form = page.form("buy")
-            if form is None or not basket:
-                return None
+            if form is None:
+                raise Gone(f"{page.url} is neither the shop nor the checkout (HTTP {page.status})")
+            basket = self._person.basket(page.stock, most=most)
+            if not basket:
+                break
             self.story.basket = ", ".join(f"{units} × {slug}" for slug, units in basket.items())
             nothing = dict.fromkeys((f"quantity-{slug}" for slug in page.stock), "0")
             chosen = {f"quantity-{slug}": str(units) for slug, units in basket.items()}
