@@ -6,6 +6,7 @@ Its own database and Valkey, the local Stripe, one Daphne; each part can be kill
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from psycopg import sql
 
 from sandbox import parts
 from sandbox.kept_secrets import new_secret
+from sandbox.mail import Mailbox, mailbox_url
 from sandbox.ports import free_port
 from sandbox.processes import stop_all
 from sandbox.valkey import Valkey
@@ -67,7 +69,9 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = Database()
         self.valkey = Valkey(directory / "valkey", logs=logs)
+        self.mailbox = Mailbox(directory / "mail")
         env = os.environ | self._addresses() | {"DATA_DIR": str(directory), "LOG_LEVEL": "INFO"}
+        env["EMAIL_URL"] = mailbox_url(self.mailbox.path)
         self.env = env
         self._preparation = parts.prepare(env=env, logs=logs)
         self.stripe = parts.local_stripe(self.stripe_port, env=env, logs=logs)
@@ -101,6 +105,16 @@ class Stack:
         call = "from shop.tasks import reconcile; reconcile.defer(timestamp=0)"
         manage = [sys.executable, "manage.py", "shell", "--no-imports", "-c", call]
         subprocess.run(manage, env=self.env, check=True, capture_output=True)
+
+    def link_in_mail(self, about: str) -> str:
+        """The first link in the next e-mail whose subject says that."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for line in self.mailbox.news():
+                if about in line:
+                    return next(part for part in line.split(" · ") if part.startswith("http"))
+            time.sleep(0.05)
+        raise AssertionError(f"No e-mail about {about!r}. {self.worker.log_tail()}")
 
     @contextmanager
     def webhooks_off(self) -> Iterator[None]:

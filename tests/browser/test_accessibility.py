@@ -46,6 +46,9 @@ def test_every_page_of_the_shop_is_accessible_and_as_wide_as_the_screen(arrive, 
         "/accounts/login/",
         "/accounts/signup/",
         "/accounts/password_reset/",
+        "/orders/find/",
+        "/orders/find/sent/",
+        "/orders/link/wrong/",
         "/nowhere/",
     ):
         window.goto(ada.url + path)
