@@ -1,11 +1,17 @@
 """POST /api/v1/checkout/: the shop's own buying, with the local Stripe at the other end."""
 
+import asyncio
 import json
+import signal
+from contextlib import contextmanager
 from functools import partial
+from typing import Any, cast
 
+import httpx
 import pytest
 from django.test import Client
 
+from project.asgi import application
 from shop.models import Order, PaymentStatus, Product
 from tests import factories
 
@@ -95,6 +101,13 @@ def test_a_price_or_currency_in_the_body_is_ignored_27(client, bell):
     assert response.status_code == 201
     order = Order.objects.get()
     assert (order.amount_total, order.currency) == (2500, "eur")
+
+
+def test_an_orders_e_mails_are_in_the_callers_language(client, bell):
+    items = {"items": [{"product": "bell", "quantity": 1}]}
+    client.post(CHECKOUT, items, content_type="application/json", headers={"accept-language": "de-AT"})
+
+    assert Order.objects.get().language == "de"
 
 
 # --- once -----------------------------------------------------------------------------------------
@@ -260,3 +273,36 @@ def test_without_stripe_the_order_is_kept_and_the_next_try_is_the_same_order_39(
     again = buy(client, (bell, 2))
     assert again.status_code == 201
     assert again.json()["order"]["public_id"] == str(order.public_id)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_however_many_wait_for_a_silent_stripe_the_shop_is_open_for_others_39(
+    stripe, bell, monkeypatch
+):
+    """More than the pool has connections, through the real door."""
+    for where in ("shop.checkout", "shop.stripe_client"):  # on a slow machine it takes long until all wait
+        monkeypatch.setattr(f"{where}.TIME_LIMIT", 60)
+    await Product.objects.aupdate(stock=None)
+    cart = {"items": [{"product": "bell", "quantity": 1}]}
+    door = httpx.ASGITransport(cast("Any", application))
+    async with httpx.AsyncClient(transport=door, base_url="http://127.0.0.1", timeout=60) as caller:
+        with silent(stripe):
+            buyers = [asyncio.create_task(caller.post(CHECKOUT, json=cart)) for _ in range(25)]
+            while await Order.objects.acount() < 25:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+            assert (await caller.get("/")).status_code == 200
+            assert not any(buyer.done() for buyer in buyers)
+        answers = await asyncio.gather(*buyers)
+
+    assert {answer.status_code for answer in answers} == {201}
+
+
+@contextmanager
+def silent(stripe):
+    """It takes every call, and answers none until the end of the block."""
+    stripe.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        stripe.process.send_signal(signal.SIGCONT)

@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from shop.models import Order, Source
-from tests import factories
+from shop.models.letters import OrderGrant
+from tests import factories, stripe_events
 
 pytestmark = pytest.mark.django_db
 
@@ -139,17 +140,21 @@ def test_an_order_tells_its_whole_life(shopper, django_assert_num_queries):
     assert told["timeline"][1]["source"] == "webhook"
 
 
-def test_a_refund_is_told_with_its_amount(shopper):
+def test_a_refund_is_told_with_its_amount_once_stripe_makes_it(deliver, shopper):
     [order] = placed(shopper)
     order.mark_paid(payment_intent_id="pi_1", email="ada@example.com", source=Source.WEBHOOK)
-    order.refunds.request(order, 300, reason="", note="She was rude.", who_id=factories.user().pk)
+    wish = order.refunds.request(order, 300, reason="", note="She was rude.", who_id=factories.user().pk)
+    assert shopper.get(f"{ORDERS}{order.public_id}/").json()["refunds"] == []
 
+    made = stripe_events.refund(order, 300, metadata={"refund": str(wish.public_id)})
+    deliver(stripe_events.event("refund.created", made))
     told = shopper.get(f"{ORDERS}{order.public_id}/")
 
     [refund] = told.json()["refunds"]
-    assert (refund["amount"], refund["amount_formatted"], refund["status"]) == (300, "€3.00", "requested")
+    assert (refund["amount"], refund["amount_formatted"], refund["status"]) == (300, "€3.00", "succeeded")
     change = told.json()["timeline"][-1]
-    assert (change["what"], change["after"], change["amount"]) == ("refund", "requested", 300)
+    assert (change["what"], change["after"], change["amount"]) == ("refund", "succeeded", 300)
+    assert told.json()["refunded_amount"] == 300
     assert "rude" not in told.text
 
 
@@ -160,7 +165,8 @@ def test_what_only_staff_should_know_is_not_told(shopper):
 
     told = shopper.get(f"{ORDERS}{order.public_id}/")
 
-    assert told.json()["timeline"][-1]["what"] == "needs_attention"
+    change = told.json()["timeline"][-1]
+    assert (change["what"], change["before"], change["after"]) == ("needs_attention", "", "held")
     for secret in ("fraud", "pi_secret", "ada@example.com", "guest_id", order.guest_id.hex):
         assert secret not in told.text
 
@@ -169,6 +175,22 @@ def test_an_order_may_not_be_kept_by_anybody(shopper):
     [order] = placed(shopper)
     for address in (ORDERS, f"{ORDERS}{order.public_id}/"):
         assert "no-store" in shopper.get(address)["Cache-Control"]
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x"])
+def test_a_tracking_link_leads_to_the_web_or_nowhere(shopper, address):
+    [order] = placed(shopper)
+    Order.objects.update(tracking_url=address)
+
+    assert shopper.get(f"{ORDERS}{order.public_id}/").json()["tracking_url"] == ""
+
+
+def test_who_opened_an_orders_link_sees_it_but_does_not_own_it(shopper):
+    order = factories.order()
+    OrderGrant.objects.create(order=order, guest_id=factories.shopper_of(shopper).guest_id)
+
+    assert shopper.get(f"{ORDERS}{order.public_id}/").status_code == 200
+    assert listed(shopper.get(ORDERS)) == []
 
 
 # --- somebody else's ------------------------------------------------------------------------------

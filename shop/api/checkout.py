@@ -7,6 +7,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.urls import reverse
+from django.utils.translation import get_language_from_request
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import permissions, serializers, status
 from rest_framework.request import Request
@@ -22,7 +23,6 @@ from shop.buying import order_and_page
 from shop.checkout import StripeUnavailable
 from shop.forms import MOST, PREFIX, CartForm, field_name
 from shop.models import Order, Product, SoldOut
-from shop.shoppers import Shopper
 
 Item = Mapping[str, Any]
 EXAMPLE = {"items": [{"product": "counter-bell", "quantity": 2}]}
@@ -99,7 +99,7 @@ class Checkout(APIView):
         """
         data = CheckoutSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        order, page = _buy(caller(request), data.validated_data["form"])
+        order, page = _buy(request, data.validated_data["form"])
         shown = Order.objects.prefetch_related("lines__product").get(pk=order.pk)
         answer = {"order": OrderSerializer(shown, context={"request": request}).data, "checkout_url": page}
         return Response(
@@ -109,10 +109,11 @@ class Checkout(APIView):
         )
 
 
-def _buy(shopper: Shopper, form: CartForm) -> tuple[Order, str | None]:
+def _buy(request: Request, form: CartForm) -> tuple[Order, str | None]:
+    shopper, language = caller(request), get_language_from_request(request)
     # On this request's own thread, which would wait as well if the view were async (docs/adr/0008).
     try:
-        return async_to_sync(order_and_page)(shopper, form.cart, settings.PUBLIC_URL)
+        return async_to_sync(order_and_page)(shopper, form.cart, settings.PUBLIC_URL, language=language)
     except SoldOut as sold_out:
         form.add_sold_out(sold_out.product)
         said = _said(form, field_name(sold_out.product))

@@ -4,8 +4,10 @@ from operator import attrgetter
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.decorators import method_decorator
+from django.utils.translation import get_language, to_locale
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
@@ -31,11 +33,11 @@ class FormattedField(serializers.CharField):
 
 
 def locale_of(request: Request | HttpRequest) -> str:
-    """The first locale of Accept-Language that Babel knows, "de_AT" for example; "en" if there is none."""
+    """The first locale of Accept-Language that Babel knows, "de_AT" for example; else the shop's own."""
     for language, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
         for name in (language, language.partition("-")[0]):
             try:
                 return str(Locale.parse(name, sep="-"))
             except (UnknownLocaleError, ValueError):
                 continue
-    return "en"
+    return to_locale(get_language() or settings.LANGUAGE_CODE)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, filters, generics, serializers
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -11,10 +12,7 @@ from rest_framework.views import APIView
 from shop.api.authentication import caller
 from shop.api.money import FormattedField, live
 from shop.models import Order, OrderChange, OrderLine, Product, Refund
-
-What = OrderChange.What
-TOLD = frozenset({What.PLACED, What.PAYMENT, What.OWNER, What.FULFILMENT, What.REFUND})
-"""Changes whose details are for the shopper; of the others she learns that something happened."""
+from shop.templatetags.orders import for_shopper, web_link
 
 
 class LineSerializer(serializers.ModelSerializer[OrderLine]):
@@ -45,14 +43,17 @@ class ChangeSerializer(serializers.ModelSerializer[OrderChange]):
 
     def to_representation(self, instance: OrderChange) -> dict[str, Any]:
         told = super().to_representation(instance)
-        return told if instance.what in TOLD else told | {"before": "", "after": "", "amount": None}
+        if instance.what != OrderChange.What.ATTENTION:
+            return told
+        held = {name: "held" if told[name] else "" for name in ("before", "after")}
+        return told | held  # why it is held is between staff
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
     amount_total_formatted = FormattedField("amount_total", help_text="By the locale of Accept-Language")
     refunded_amount_formatted = FormattedField("refunded_amount")
     lines = LineSerializer(many=True, read_only=True)
-    tracking_url = serializers.CharField(read_only=True, help_text="Empty as long as there is none")
+    tracking_url = serializers.SerializerMethodField(help_text="Empty as long as there is none")
     number = serializers.CharField(read_only=True, help_text="What people say on the phone")
 
     class Meta:
@@ -76,21 +77,36 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         ]
         read_only_fields = fields
 
+    def get_tracking_url(self, order: Order) -> str:
+        return web_link(order.tracking_url)
+
 
 class OrderDetailSerializer(OrderSerializer):
-    refunds = RefundSerializer(many=True, read_only=True)
-    timeline = ChangeSerializer(source="changes", many=True, read_only=True)
+    refunds = serializers.SerializerMethodField()
+    timeline = serializers.SerializerMethodField()
 
     class Meta(OrderSerializer.Meta):
         fields = [*OrderSerializer.Meta.fields, "refunds", "timeline"]
         read_only_fields = fields
 
+    @extend_schema_field(RefundSerializer(many=True))
+    def get_refunds(self, order: Order) -> Any:
+        made = [refund for refund in order.refunds.all() if refund.stripe_refund_id]  # others are wishes
+        return RefundSerializer(made, many=True, context=self.context).data
+
+    @extend_schema_field(ChangeSerializer(many=True))
+    def get_timeline(self, order: Order) -> Any:
+        return ChangeSerializer(list(for_shopper(order.changes.all())), many=True).data
+
 
 class Own(filters.BaseFilterBackend):
-    """Whoever it is: only her own, and nobody learns whether there are others."""
-
     def filter_queryset(self, request: Request, queryset: Any, view: APIView) -> Any:
         return queryset.of(caller(request))
+
+
+class Visible(filters.BaseFilterBackend):
+    def filter_queryset(self, request: Request, queryset: Any, view: APIView) -> Any:
+        return queryset.visible_to(caller(request))
 
 
 class NewestFirst(CursorPagination):
@@ -125,9 +141,9 @@ class Orders(generics.ListAPIView[Order]):
 
 @live
 class OrderDetail(generics.RetrieveAPIView[Order]):
-    """One order of the caller, with its timeline."""
+    """One order of the caller, or one whose link she has opened, with its refunds and timeline."""
 
     queryset = Order.objects.prefetch_related("lines__product", "refunds", "changes")
     serializer_class = OrderDetailSerializer
-    filter_backends = (Own,)
+    filter_backends = (Visible,)
     lookup_field = "public_id"

@@ -38,6 +38,9 @@ class PerAddress(Counted, throttling.AnonRateThrottle):
 class PerUser(Counted, throttling.UserRateThrottle):
     """Who is logged in: rate `user`."""
 
+    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
+        return super().get_cache_key(request, view) if request.user.is_authenticated else None
+
 
 class PerPurpose(Counted, throttling.ScopedRateThrottle):
     """What costs more than reading, by the view's `throttle_scope`: rates `checkout` and `token`."""
