@@ -176,6 +176,27 @@ def test_a_delayed_delivery_lets_others_pass_and_goes_on_when_the_chaos_ends(tmp
         assert shop.received[1][2]["data"]["object"]["id"] == first
 
 
+def test_what_was_delayed_spares_an_endpoint_that_is_off_by_now(tmp_path: Path) -> None:
+    with receiving() as shop, chaotic(tmp_path, shop.url, "delay=100 delay_seconds=600") as local:
+        [endpoint] = local.browser.get(local.url, headers=CALM).json()["endpoints"]
+        address = f"{local.url}/control/endpoints/{endpoint['id']}"
+        expire_one(local)
+        eventually(lambda: local.client().v1.events.list().data)
+        local.browser.post(f"{address}/disable", headers=CALM).raise_for_status()
+        calm(local)
+        eventually(lambda: outcomes(local) == ["switched off"])
+        assert shop.received == []
+
+        local.browser.post(f"{address}/enable", headers=CALM).raise_for_status()
+        eventually(lambda: outcomes(local) == ["200"])
+
+
+def outcomes(local: LocalStripe) -> list[str]:
+    """Of the only event's deliveries."""
+    [event] = local.browser.get(local.url, headers=CALM).json()["events"]
+    return [delivery["outcome"] for delivery in event["deliveries"]]
+
+
 def test_a_seed_brings_the_same_luck_again(tmp_path: Path, hook: Hook) -> None:
     def luck(local: LocalStripe, seed: int) -> list[int]:
         """How often each of ten events came."""

@@ -169,6 +169,8 @@ def test_nothing_is_sent_to_an_endpoint_that_is_off_and_all_of_it_once_it_is_on_
         local.start()
         assert endpoints(local)[shop.url]["status"] == "disabled"
         assert shop.received == []
+        events = local.browser.get(local.url, headers=JSON).json()["events"]
+        assert [event["deliveries"][0]["attempts"] for event in events] == [0] * 4
         switch(local, shop.url, "enable")
         eventually(lambda: not undelivered(local))
         assert len(shop.received) == 4
