@@ -574,3 +574,17 @@ def test_what_staff_note_is_text(staff, bought):
 
     assert "&lt;script&gt;alert(1)" in shown
     assert "<script>alert" not in shown
+
+
+def test_names_are_shown_as_text(staff, deliver):
+    name = "<script>alert(1)</script> \"&'"
+    order = factories.paid_order(None, (factories.product(name=name), 2))
+    order.fulfilment.prepare(who_id=None)
+    order.fulfilment.ship(carrier=name, tracking_url="", who_id=None)
+    order.flag(name, source=Source.WEBHOOK)
+    deliver(stripe_events.event("charge.dispute.created", stripe_events.dispute(order, reason=name)))
+
+    shown = staff.get(page(order)).text
+
+    assert "<script>alert" not in shown
+    assert unescape(shown).count(name) >= 6, "goods, shelf, carrier, why to look (twice), why disputed"
