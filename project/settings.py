@@ -1,5 +1,6 @@
 """All settings, all from the environment or a file .env beside manage.py; .env.example explains them."""
 
+import re
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -169,6 +170,14 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 # --- the API --------------------------------------------------------------------------------------
 
+
+def _rate(name: str, default: str) -> str | None:
+    rate: str = env(name, default=default).strip()
+    if rate and not re.fullmatch(r"[0-9]+/(s|sec|m|min|h|hour|d|day)", rate):
+        raise ImproperlyConfigured(f"{name} must look like 30/min, not {rate!r}.")
+    return rate or None
+
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "shop.api.authentication.TokenAuthentication",
@@ -184,10 +193,10 @@ REST_FRAMEWORK = {
         "shop.api.throttling.PerPurpose",
     ],
     "DEFAULT_THROTTLE_RATES": {
-        "anon": env("API_RATE_ANON", default="120/min") or None,
-        "user": env("API_RATE_USER", default="600/min") or None,
-        "checkout": env("API_RATE_CHECKOUT", default="30/min") or None,
-        "token": env("API_RATE_TOKEN", default="10/min") or None,
+        "anon": _rate("API_RATE_ANON", "120/min"),
+        "user": _rate("API_RATE_USER", "600/min"),
+        "checkout": _rate("API_RATE_CHECKOUT", "30/min"),
+        "token": _rate("API_RATE_TOKEN", "10/min"),
     },
     # Whose word counts for a caller's address: our own proxy's if there is one, else nobody's.
     "NUM_PROXIES": 1 if env.bool("BEHIND_PROXY", default=False) else 0,

@@ -275,6 +275,13 @@ def test_without_stripe_the_order_is_kept_and_the_next_try_is_the_same_order_39(
     assert again.json()["order"]["public_id"] == str(order.public_id)
 
 
+def test_a_cart_has_an_end_38(client, bell):
+    response = post(client, [{"product": "bell", "quantity": 1}] * 501)
+
+    assert response.status_code == 400
+    assert "no more than 500" in response.text
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_however_many_wait_for_a_silent_stripe_the_shop_is_open_for_others_39(
     stripe, bell, monkeypatch

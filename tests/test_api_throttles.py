@@ -1,14 +1,17 @@
 """How often one caller may ask, and what happens to the counting without Redis."""
 
+import os
 import socket
+import subprocess
+import sys
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
 from redis import Redis
-from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 
+from shop.api import throttling
 from shop.api.throttling import Counted
 from tests import factories
 
@@ -96,6 +99,7 @@ def redis_at(port, settings, monkeypatch):
         "throttles": settings.CACHES["throttles"] | {"LOCATION": f"redis://127.0.0.1:{port}"},
     }
     monkeypatch.setattr(Counted, "cache", caches["throttles"])
+    monkeypatch.setattr(Counted, "away_until", 0.0)
 
 
 @pytest.mark.parametrize("trouble", ["gone", "silent"])
@@ -107,11 +111,28 @@ def test_without_redis_the_api_answers_and_each_process_counts_for_itself(
         redis_at(port if trouble == "silent" else 1, settings, monkeypatch)
 
         assert statuses(client, PRODUCTS, 3) == [200, 200, 429]
-    assert "counted by each process for itself" in caplog.text
+    assert caplog.text.count("counted by each process for itself") == 1, "and is not asked again each time"
 
 
-def test_the_rates_that_a_shop_has_by_itself_are_rates():
-    throttle = SimpleRateThrottle.__new__(SimpleRateThrottle)
-    for rate in ("120/min", "600/min", "30/min", "10/min"):
-        assert throttle.parse_rate(rate)[1] == 60
-    assert set(api_settings.DEFAULT_THROTTLE_RATES) == {"anon", "user", "checkout", "token"}
+def test_a_redis_that_is_back_counts_again(limit, client, settings, monkeypatch):
+    limit(anon="9/min")
+    monkeypatch.setattr(throttling, "TRY_AGAIN", 0)
+    with monkeypatch.context() as while_it_is_away:
+        redis_at(1, settings, while_it_is_away)
+        client.get(PRODUCTS)
+
+    client.get(PRODUCTS)
+    assert len(Counted.cache.get("throttle_anon_127.0.0.1")) == 1
+
+
+@pytest.mark.parametrize("rate", ["fast", "30", "30/fortnight", "-1/min"])
+def test_a_shop_does_not_start_with_a_rate_that_is_none(rate):
+    start = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env=os.environ | {"API_RATE_CHECKOUT": rate},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert start.returncode != 0
+    assert "API_RATE_CHECKOUT must look like 30/min" in start.stderr

@@ -42,7 +42,10 @@ class ItemSerializer(serializers.Serializer[Any]):
 
 
 class CheckoutSerializer(serializers.Serializer[Any]):
-    items = ItemSerializer(many=True)
+    items: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=ItemSerializer(),
+        max_length=settings.DATA_UPLOAD_MAX_NUMBER_FIELDS,  # as many as a form may have fields
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Leaves the checked CartForm under `form`."""

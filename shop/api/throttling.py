@@ -4,6 +4,7 @@ Without Redis each process counts for itself: the limits are looser then, and th
 """
 
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from django.core.cache import caches
@@ -16,19 +17,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+TRY_AGAIN = 5
+"""Seconds after which a Redis that was away is asked again: each time may cost a caller some waiting."""
+
 
 class Counted(throttling.SimpleRateThrottle):
     # One for the whole process. `caches[…]` makes a new one, with connections of its own, for each request
     # that comes by ASGI.
     cache = caches["throttles"]
+    away_until = 0.0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        try:
-            return super().allow_request(request, view)
-        except RedisError as error:
-            log.warning("Requests are counted by each process for itself: %s", type(error).__name__)
-            self.cache = caches["default"]
-            return super().allow_request(request, view)
+        if monotonic() >= Counted.away_until:
+            try:
+                return super().allow_request(request, view)
+            except RedisError as error:
+                log.warning("Requests are counted by each process for itself: %s", type(error).__name__)
+                Counted.away_until = monotonic() + TRY_AGAIN
+        self.cache = caches["default"]
+        return super().allow_request(request, view)
 
 
 class PerAddress(Counted, throttling.AnonRateThrottle):
