@@ -1,4 +1,4 @@
-"""How fast, how much: `python -m bench [latency] [fanout] [memory]`. What is measured: docs/benchmarks.md."""
+"""How fast, how much: `python -m bench [latency] [fanout] …`. What is measured: docs/benchmarks.md."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ from bench.stage import stage
 from sandbox.interruptions import Interrupted, interruptions
 from sandbox.problem import Problem
 
-MEASUREMENTS = ("latency", "fanout", "memory")
+MEASUREMENTS = ("latency", "fanout", "memory", "webhooks", "reconciler")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,11 +33,13 @@ def main(arguments: Sequence[str]) -> int:
 def run(wanted: Sequence[str]) -> None:
     with stage():
         rows: list[Row] = []
-        for name in wanted:
-            progress(f"{name} …")
-            # Imported here: they use the shop's models, which need the stage's database.
-            rows += importlib.import_module(f"bench.{name}").measure()
-        show(rows)
+        try:
+            for name in wanted:
+                progress(f"{name} …")
+                # Imported here: they use the shop's models, which need the stage's database.
+                rows += importlib.import_module(f"bench.{name}").measure()
+        finally:
+            show(rows)  # what was measured stands, even if the next one failed
 
 
 if __name__ == "__main__":

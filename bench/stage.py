@@ -36,12 +36,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def resident(self) -> int:
-        """Bytes of memory that it has now."""
-        statm = Path(f"/proc/{self.process.pid}/statm")
-        if statm.exists():
-            return int(statm.read_text().split()[1]) * resource.getpagesize()
-        kilobytes = subprocess.check_output(["ps", "-o", "rss=", "-p", str(self.process.pid)], text=True)
-        return int(kilobytes) * 1024
+        return resident(self.process)
 
 
 @contextlib.contextmanager
@@ -52,7 +47,7 @@ def stage() -> Iterator[None]:
         raise Problem(f"Not set: {', '.join(missing)}. `make bench` brings all that is needed.")
     _allow_many_files()
     name = f"shopbell_bench_{os.getpid()}"
-    with _database(os.environ["DATABASE_URL"], name) as url:
+    with database(os.environ["DATABASE_URL"], name) as url:
         os.environ["DATABASE_URL"] = url
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
         progress("Preparing a database …")
@@ -62,12 +57,14 @@ def stage() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def server(application: str = "project.asgi:application") -> Iterator[Server]:
-    """One fresh Daphne process, as `make run` starts it."""
+def server(
+    application: str = "project.asgi:application", *, python: str = sys.executable, **env: str
+) -> Iterator[Server]:
+    """One fresh Daphne process, as `make run` starts it; `env` is what it finds beside our environment."""
     port = free_port()
-    command = [sys.executable, "-m", "daphne", "--bind", "127.0.0.1", "--port", str(port)]
+    command = [python, "-m", "daphne", "--bind", "127.0.0.1", "--port", str(port)]
     command += ["--websocket_timeout", "-1", "--no-server-name", application]
-    env = {**os.environ, "PUBLIC_URL": f"http://127.0.0.1:{port}", "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, "PUBLIC_URL": f"http://127.0.0.1:{port}", "PYTHONUNBUFFERED": "1", **env}
     with tempfile.TemporaryDirectory(prefix="shopbell-bench-") as logs:
         process = Process("daphne", command, logs=Path(logs), env=env).start()
         try:
@@ -77,8 +74,17 @@ def server(application: str = "project.asgi:application") -> Iterator[Server]:
             process.stop()
 
 
+def resident(process: Process) -> int:
+    """Bytes of memory that it has now."""
+    statm = Path(f"/proc/{process.pid}/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    kilobytes = subprocess.check_output(["ps", "-o", "rss=", "-p", str(process.pid)], text=True)
+    return int(kilobytes) * 1024
+
+
 @contextlib.contextmanager
-def _database(url: str, name: str) -> Iterator[str]:
+def database(url: str, name: str) -> Iterator[str]:
     """The address of a new database on the same server; dropped afterwards."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
