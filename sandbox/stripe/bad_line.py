@@ -1,5 +1,7 @@
 """A bad line between the shop and the API, at the rates of chaos.py."""
 
+import logging
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.stripe.api.dispatch import failure, respond
@@ -17,6 +19,8 @@ BROKEN = StripeError(500, "api_error", "An error occurred on our side. Please tr
 # https://docs.stripe.com/rate-limits
 SLOW_DOWN = {"Retry-After": "1", "Stripe-Rate-Limited-Reason": "global-rate"}
 
+logger = logging.getLogger(__name__)
+
 
 class BadLine:
     """ASGI middleware. Before the API, so that no idempotency key is used up by what it refuses."""
@@ -29,6 +33,8 @@ class BadLine:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             return await self._app(scope, receive, send)
         fate, _ = self._chaos.fate("the API", CALLS)
+        if fate:
+            logger.info("chaos: %s for %s %s", " ".join(sorted(fate)), scope["method"], scope["path"])
         if "api_slow" in fate:
             await self._chaos.pause(self._chaos.rates.api_slow_seconds)
         if "api_429" in fate:

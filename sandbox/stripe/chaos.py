@@ -6,6 +6,7 @@ taken comes again, and a call that is made twice with one idempotency key acts o
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -19,6 +20,8 @@ DELIVERIES = ("duplicate", "reorder", "delay", "drop", "corrupt")
 CALLS = ("api_slow", "api_429", "api_500", "api_cut")
 SECONDS = ("reorder_seconds", "delay_seconds", "api_slow_seconds")
 MOST = dict.fromkeys(DELIVERIES + CALLS, 100) | dict.fromkeys(SECONDS, 600) | {"seed": 10**9}
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class BadPost:
         turn = next(self._turns)
         # By its path, so that a port that is another one each time changes nothing about the luck.
         fate, strength = self._chaos.fate(urlsplit(delivery.url).path, DELIVERIES)
+        if fate:
+            logger.info("%s chaos: %s", delivery.event_id, " ".join(sorted(fate)))
         if "delay" in fate:
             await self._chaos.pause(strength * self._chaos.rates.delay_seconds)
         if "reorder" in fate:
