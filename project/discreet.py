@@ -1,6 +1,7 @@
 """Logs that keep to themselves who may open what, and how people are reached.
 
-An e-mail's link is a key for as long as it lasts; and a traceback may quote a row, a job or a mail server.
+The link in an e-mail is a key for as long as it lasts, to an order or to an account; and a traceback may quote a
+row, a job or a mail server.
 """
 
 import logging
@@ -9,8 +10,8 @@ from typing import Any
 
 from daphne.access import AccessLogGenerator
 
-TOKEN = re.compile(r"(/orders/link/)[^/\s\"']+")
-ADDRESS = re.compile(r"[^\s\"'<>()\[\]{}=:,;@]{1,64}@[\w-]+(?:\.[\w-]+)+")
+TOKEN = re.compile(r"(/orders/link/|/accounts/reset/[^/\s]+/)[^/\s\"']+")
+ADDRESS = re.compile(r"[^\s\"'<>()\[\]{}=:,;@]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 
 _write_entry = AccessLogGenerator.write_entry
 

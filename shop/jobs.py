@@ -22,8 +22,11 @@ def defer(task: str, **arguments: Any) -> None:
 
 
 def defer_once(task: str, lock: str, **arguments: Any) -> None:
-    """The same, unless a job with this lock waits already to be done."""
-    job = app.configure_task(f"shop.tasks.{task}", queueing_lock=f"{task} {lock}")
+    """The same, unless a job with this lock waits already to be done; after everything else that waits.
+
+    For what strangers can ask for: a flood of it must not keep payments waiting.
+    """
+    job = app.configure_task(f"shop.tasks.{task}", queueing_lock=f"{task} {lock}", priority=-1)
     with suppress(AlreadyEnqueued), transaction.atomic():  # which leaves a transaction around it as it was
         job.defer(**arguments)
 

@@ -27,7 +27,8 @@ def link_to(order: Order) -> str:
 def follow(token: str, shopper: Shopper) -> Order | None:
     """The order behind a link, which the shopper from now on may see; None if the link is no good (any more).
 
-    Whoever may see it already uses nothing up, so mail scanners and second clicks do no harm.
+    Whoever may see it already uses nothing up: a second click does no harm. A mail scanner is a new browser
+    each time; for that there are some uses to spare.
     """
     with transaction.atomic():
         links = OrderLink.objects.select_for_update(of=["self"]).select_related("order")
@@ -39,6 +40,7 @@ def follow(token: str, shopper: Shopper) -> Order | None:
         if link.uses >= MOST_USES or link.expires_at <= timezone.now():
             return None
         OrderLink.objects.filter(pk=link.pk).update(uses=F("uses") + 1)
+        OrderGrant.objects.over().filter(order=link.order).delete()
         grant = OrderGrant(order=link.order, user_id=shopper.user_id, guest_id=shopper.guest_id)
         OrderGrant.objects.bulk_create([grant], ignore_conflicts=True)  # another link, opened at this moment
         return link.order

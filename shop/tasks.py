@@ -3,11 +3,12 @@
 import asyncio
 import logging
 
+from django.db.models.functions import Now
 from procrastinate import JobContext, RetryStrategy, builtin_tasks
 from procrastinate.contrib.django import app
 
 from shop import emails, refunds
-from shop.models import Order
+from shop.models import Order, OrderGrant, OrderLink
 from shop.patience import Patience
 from shop.reconcile import Reconciler
 
@@ -51,10 +52,12 @@ def send_links(*, email: str) -> None:
 
 
 @app.periodic(cron="17 4 * * *")
-@app.task(queueing_lock="forget_old_jobs", pass_context=True)
-async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
-    """Failed ones, too, after a month in which somebody could have looked."""
+@app.task(queueing_lock="forget_what_is_over", pass_context=True)
+async def forget_what_is_over(context: JobContext, timestamp: int) -> None:
+    """Jobs, failed ones too, after a month in which somebody could have looked; links, and what they gave."""
     await builtin_tasks.remove_old_jobs(context, max_hours=30 * 24, remove_failed=True)
+    await OrderLink.objects.filter(expires_at__lt=Now()).adelete()
+    await OrderGrant.objects.over().adelete()
 
 
 @app.task(retry=GROWING_GAPS)

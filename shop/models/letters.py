@@ -12,6 +12,8 @@ from shop.shoppers import Shopper
 
 MOST_USES = 10
 """Browsers that one link may open an order in: enough for a family's devices, too few for a forum."""
+GRANT_LASTS = timedelta(days=30)
+"""For a browser that is not the buyer's own: a guest has no log-out, and links are forwarded."""
 LINKS_PAUSE = timedelta(minutes=10)
 """Between two e-mails with links to one address."""
 MOST_TRIES = 11
@@ -117,9 +119,13 @@ class OrderLink(models.Model):
 
 class OrderGrantQuerySet(models.QuerySet["OrderGrant"]):
     def of(self, shopper: Shopper) -> "OrderGrantQuerySet":
+        lasting = self.filter(created_at__gt=Now() - GRANT_LASTS)
         if shopper.user_id is not None:
-            return self.filter(user_id=shopper.user_id)
-        return self.filter(guest_id=shopper.guest_id, user=None)
+            return lasting.filter(user_id=shopper.user_id)
+        return lasting.filter(guest_id=shopper.guest_id, user=None)
+
+    def over(self) -> "OrderGrantQuerySet":
+        return self.filter(created_at__lte=Now() - GRANT_LASTS)
 
     def hand_over(self, guest_id: UUID, user_id: int) -> None:
         """What a guest may see moves to the account that the guest logged in to."""
