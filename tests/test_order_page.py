@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -187,11 +188,8 @@ def test_goods_that_were_sent_before_their_money_came_back_are_still_on_their_wa
 
 
 def test_what_staff_and_banks_have_among_themselves_is_not_told(shopper, order):
-    wish = {
-        "reason": "requested_by_customer",
-        "note": "She was rude.",
-        "who_id": factories.user(username="grumpy").pk,
-    }
+    who_id = factories.user(username="grumpy").pk
+    wish: dict[str, Any] = {"reason": "requested_by_customer", "note": "She was rude.", "who_id": who_id}
     refused = Refund.objects.request(order, 500, **wish)
     Refund.objects.refuse(refused, "Insufficient funds.")
     Refund.objects.request(order, 700, **wish)
