@@ -88,7 +88,7 @@ def test_the_way_is_shown_as_far_as_it_was_gone(shopper, order):
 @pytest.mark.parametrize("happens", ["pending", "processing", "failed", "expired"])
 def test_there_is_no_way_before_the_payment(shopper, bell, happens):
     order = factories.order(factories.shopper_of(shopper), (bell, 1))
-    known = {"payment_intent_id": "pi_1", "email": "", "source": Source.WEBHOOK}
+    known: dict[str, Any] = {"payment_intent_id": "pi_1", "email": "", "source": Source.WEBHOOK}
     if happens in ("processing", "failed"):
         order.mark_processing(**known)
     if happens == "failed":
