@@ -33,7 +33,7 @@ async def order_and_page(
     order = await _order(shopper, cart, language)
     until = deadline()
     page = await payment_page(order, site, until=until)
-    if page is None and order.payment_status == PaymentStatus.EXPIRED:
+    if page is None and order.payment_status in (PaymentStatus.EXPIRED, PaymentStatus.CANCELLED):
         order = await _order(shopper, cart, language)
         page = await payment_page(order, site, until=until)
     return order, page

@@ -52,6 +52,9 @@ async def payment_page(order: Order, site: str, *, until: float | None = None) -
     """
     if order.cancelling:
         await sync_to_async(order.keep)()
+    if order.cancelling:  # staff want it ended: what Stripe did not hear then, it may now
+        await let_go(order)
+        return None
     try:
         async with asyncio.timeout_at(until or deadline()):
             session = await _session(order, site)
@@ -90,7 +93,7 @@ async def let_go(order: Order) -> None:
     except (stripe.StripeError, TimeoutError) as error:
         if not is_unknown(error):
             raise StripeUnavailable(order) from error
-        await sync_to_async(forsake)(order, Source.SHOPPER)
+        await sync_to_async(forsake)(order, session_id, Source.SHOPPER)
         return
     await _learn(order, session, Source.SHOPPER)
 
@@ -114,13 +117,16 @@ def end_abandoned(order: Order, source: Source) -> bool:
         return Order.objects.abandoned().filter(pk=order.pk).exists() and order.expire(source=source)
 
 
-def forsake(order: Order, source: Source) -> bool:
+def forsake(order: Order, session_id: str, source: Source) -> bool:
     """Stripe does not know the order's session, of another account or test data perhaps: nobody can pay it.
 
-    If a bank's debit is on its way for it, staff have to look.
+    If a bank's debit is on its way for it, staff have to look. If it has got another session, that counts.
     """
-    log.error("Stripe does not know session %s of order %s", order.stripe_session_id, order.public_id)
-    return order.expire(source=source) or order.flag("Stripe does not know its session.", source=source)
+    log.error("Stripe does not know session %s of order %s", session_id, order.public_id)
+    with order.locked():
+        if order.stripe_session_id != session_id:
+            return False
+        return order.expire(source=source) or order.flag("Stripe does not know its session.", source=source)
 
 
 def _ended_without_session(order: Order) -> bool:

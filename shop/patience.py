@@ -46,26 +46,31 @@ class Patience:
                 return answer
         raise OutOfPatience("Stripe allows no more requests for now.")
 
+    def now(self) -> float:
+        """By the running event loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def halfway(self) -> float:
+        """When half of the time from now on is over."""
+        return (self.now() + self.until) / 2
+
     def check(self) -> None:
         """Raises OutOfPatience when the time is over, or Stripe away."""
         if self._silences >= AWAY:
             raise OutOfPatience("Stripe does not answer.")
-        if self._now() >= self.until:
+        if self.now() >= self.until:
             raise OutOfPatience("The time is over; the rest comes next time.")
 
     def _be_still(self, seconds: float) -> None:
         # For everybody who asks: what one was refused for, the others would be, too.
-        self._still_until = max(self._still_until, self._now() + seconds)
+        self._still_until = max(self._still_until, self.now() + seconds)
 
     async def _keep_still(self) -> None:
         self.check()
-        while (wait := self._still_until - self._now()) > 0:
+        while (wait := self._still_until - self.now()) > 0:
             if self._still_until >= self.until:
                 raise OutOfPatience("Stripe lets nobody ask until the time is over.")
             await asyncio.sleep(wait)
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
 
 def _told_to_wait(error: stripe.StripeError) -> float:

@@ -7,7 +7,7 @@ is open then costs a request each.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -25,7 +25,6 @@ from stripe.params import EventListParams
 from shop import refunds
 from shop.checkout import end, end_abandoned, forsake, is_unknown, retrieve
 from shop.models import Order, Outcome, Refund, RefundStatus, Source, StripeEvent
-from shop.models.events import OPEN
 from shop.models.moves import HOLDING
 from shop.patience import OutOfPatience, Patience
 from shop.sessions import SessionFacts, apply_session
@@ -55,10 +54,10 @@ class Summary:
     events_fetched: int = 0
     events_applied: int = 0
     events_retried: int = 0
-    events_failed: int = 0
     refunds_asked: int = 0
     orders_asked: int = 0
     orders_changed: int = 0
+    failed: int = 0
     unanswered: int = 0
     stopped: str = ""
     """Why it ended early, if it did. What was left comes next time."""
@@ -78,39 +77,41 @@ class Reconciler:
     summary: Summary = field(default_factory=Summary)
 
     async def run(self) -> Summary:
-        """All of it. Stripe being slow, busy or away raises nothing: see `stopped` and `unanswered`."""
+        """All of it. What goes wrong raises nothing: see `unanswered`, `failed` and `stopped`."""
         steps = (self.undelivered_events, self.stored_events, self.unanswered_refunds, self.open_orders)
         try:
             for step in steps:
-                try:
-                    await step()
-                except (stripe.StripeError, TimeoutError) as error:
-                    log.warning("No answer from Stripe: %s", type(error).__name__)
-                    self.summary.unanswered += 1
+                await self._safely(step(), step.__name__)
+                self.progress(self.summary)
         except OutOfPatience as end:
             self._stop(end)
         return self.summary
 
     async def undelivered_events(self) -> None:
-        """Put what Stripe could not deliver into the inbox; a delivery that comes later is a repeated one."""
+        """Put what Stripe could not deliver into the inbox; a delivery that comes later is a repeated one.
+
+        Half of the time at most: where another endpoint of the account is broken, there is no end to these.
+        """
+        half = self.patience.halfway()
         async for page in self._pages_of_events():
-            known = await sync_to_async(_settled)([event.id for event in page])
+            known = await sync_to_async(_stored)([event.id for event in page])
             for event in reversed(page):
                 content = event.to_dict(for_json=True)
                 if event.id not in known and is_event(content):
-                    await self._event(partial(receive, content, json.dumps(content), Source.RECONCILER))
+                    apply = partial(receive, content, json.dumps(content), Source.RECONCILER)
+                    await self._safely(self._event(apply), event.id)
             self.summary.events_fetched += len(page)
             self.progress(self.summary)
+            if self.patience.now() > half:
+                log.warning("There are more undelivered events than a run has time for.")
+                return
 
     async def stored_events(self) -> None:
         """Try again what failed, or found no order."""
         for event_id in await sync_to_async(_keys)(StripeEvent.objects.to_try_again()):
             self.patience.check()
-            await self._event(partial(replay, event_id, Source.RECONCILER))
             self.summary.events_retried += 1
-            if not self.dry_run:
-                await sync_to_async(_alert_if_given_up)(event_id)
-        self.progress(self.summary)
+            await self._safely(self._event(partial(replay, event_id, Source.RECONCILER)), event_id)
 
     async def unanswered_refunds(self) -> None:
         """Ask again for refunds whose answer never came."""
@@ -118,8 +119,7 @@ class Reconciler:
             self.patience.check()
             self.summary.refunds_asked += 1
             if not self.dry_run:
-                await self._refund(await Refund.objects.select_related("order").aget(pk=pk))
-        self.progress(self.summary)
+                await self._safely(self._refund(pk), f"refund {pk}")
 
     async def open_orders(self) -> None:
         """Ask how the sessions of open orders stand, some at a time and each once."""
@@ -131,38 +131,52 @@ class Reconciler:
 
     # --- one by one -------------------------------------------------------------------------------
 
-    async def _refund(self, refund: Refund) -> None:
+    async def _safely(self, work: Awaitable[None], about: str) -> None:
+        """Whatever goes wrong with one, the others must not wait for it."""
         try:
-            # First what there is: Stripe may have done it and forgotten the key, after a day.
-            await refunds.ask(refund.order)
-            await refund.arefresh_from_db()
-            if refund.status == RefundStatus.REQUESTED:
-                await refunds.send(refund)
-        except refunds.StripeSilent:
+            await work
+        except (stripe.StripeError, TimeoutError) as error:
+            log.warning("No answer from Stripe about %s: %s", about, type(error).__name__)
             self.summary.unanswered += 1
+        except OutOfPatience:
+            raise
+        except Exception as error:  # noqa: BLE001  by its kind only: messages quote rows
+            log.error("Not brought up to date, %s: %s", about, type(error).__name__)
+            self.summary.failed += 1
+
+    async def _event(self, apply: Callable[[], Outcome]) -> None:
+        outcome = await self._do(apply)
+        self.summary.events_applied += outcome == Outcome.APPLIED
+
+    async def _refund(self, pk: int) -> None:
+        refund = await Refund.objects.select_related("order").aget(pk=pk)
+        # First what there is: Stripe may have made it and forgotten the key, after a day.
+        await self.patience.ask(partial(refunds.ask, refund.order))
+        await refund.arefresh_from_db()
+        if refund.status == RefundStatus.REQUESTED:
+            await self.patience.ask(partial(refunds.make, refund))
 
     async def _orders(self, waiting: Iterator[int]) -> None:
         try:
             for pk in waiting:
                 self.patience.check()
-                await self._order(await Order.objects.aget(pk=pk))
+                await self._safely(self._order(pk), f"order {pk}")
                 self.progress(self.summary)
         except OutOfPatience as end:
             self._stop(end)
 
-    async def _order(self, order: Order) -> None:
+    async def _order(self, pk: int) -> None:
+        order = await Order.objects.aget(pk=pk)
         if order.payment_status not in HOLDING:
             return  # an event has settled it meanwhile
         self.summary.orders_asked += 1
         try:
-            changed = await self._follow_session(order)
-        except (stripe.StripeError, TimeoutError) as error:
-            log.warning("Stripe does not say how order %s stands: %s", order.public_id, type(error).__name__)
-            self.summary.unanswered += 1
-        else:
+            changed = await self._follow_session(order)  # first: others count while we wait
             self.summary.orders_changed += changed
-        if not self.dry_run:
-            await Order.objects.filter(pk=order.pk).aupdate(checked_at=Now())
+        finally:
+            # In any case: one that always fails must not be the first of every run.
+            if not self.dry_run:
+                await Order.objects.filter(pk=pk).aupdate(checked_at=Now())
 
     async def _follow_session(self, order: Order) -> bool:
         if order.stripe_session_id is None:
@@ -173,23 +187,13 @@ class Reconciler:
         except stripe.InvalidRequestError as error:
             if not is_unknown(error):
                 raise
-            return await self._do(partial(forsake, order, Source.RECONCILER))
+            return await self._do(partial(forsake, order, order.stripe_session_id, Source.RECONCILER))
         facts = SessionFacts.read(session.to_dict())
         outcome, _order = await self._do(partial(apply_session, facts, Source.RECONCILER))
         return bool(outcome == Outcome.APPLIED)
 
-    async def _event(self, again: Callable[[], Outcome]) -> None:
-        try:
-            outcome = await self._do(again)
-        except Exception as error:  # noqa: BLE001  whatever it was, the rest must not wait for it
-            # The inbox has it as failed, and comes back to it.
-            log.error("An event could not be applied: %s", type(error).__name__)
-            self.summary.events_failed += 1
-        else:
-            self.summary.events_applied += outcome == Outcome.APPLIED
-
     async def _do(self, verb: Callable[[], Answer]) -> Answer:
-        return await sync_to_async(_undone if self.dry_run else _done)(verb)
+        return await sync_to_async(partial(_undone, verb) if self.dry_run else verb)()
 
     async def _pages_of_events(self) -> AsyncIterator[list[Event]]:
         """Stripe's pages, newest first."""
@@ -215,10 +219,6 @@ class Reconciler:
         log.warning("Reconciler stopped: %s", end)
 
 
-def _done(verb: Callable[[], Answer]) -> Answer:
-    return verb()
-
-
 def _undone(verb: Callable[[], Answer]) -> Answer:
     """What it would have come to. What it announced and deferred goes with the transaction."""
     with transaction.atomic():
@@ -227,16 +227,10 @@ def _undone(verb: Callable[[], Answer]) -> Answer:
     return answer
 
 
-def _settled(event_ids: list[str]) -> set[str]:
-    stored = StripeEvent.objects.filter(id__in=event_ids).exclude(outcome__in=OPEN)
-    return set(stored.values_list("id", flat=True))
+def _stored(event_ids: list[str]) -> set[str]:
+    """Those that the inbox has: whatever became of them, they are no business of this step."""
+    return set(StripeEvent.objects.filter(id__in=event_ids).values_list("id", flat=True))
 
 
 def _keys(rows: QuerySet[Any]) -> list[Any]:
     return list(rows.values_list("pk", flat=True))
-
-
-def _alert_if_given_up(event_id: str) -> None:
-    event = StripeEvent.objects.get(pk=event_id)
-    if event.outcome in OPEN and event.retry_at is None:
-        log.critical("Given up on event %s (%s): %s %s", event.id, event.type, event.outcome, event.error)

@@ -29,10 +29,16 @@ class StripeSilent(Exception):
 
 
 async def send(refund: Refund) -> bool:
-    """Ask Stripe for a requested refund; whether Stripe does it. Harmless if it was sent before.
+    """Ask Stripe for a requested refund; whether Stripe does it. Raises StripeSilent."""
+    try:
+        return await make(refund)
+    except (stripe.StripeError, TimeoutError) as error:
+        log.warning("No answer to refund %s: %s", refund.public_id, type(error).__name__)
+        raise StripeSilent from error
 
-    Raises StripeSilent.
-    """
+
+async def make(refund: Refund) -> bool:
+    """The same, but raises stripe.StripeError and TimeoutError. Harmless if it was made before."""
     order = await Order.objects.aget(pk=refund.order_id)
     try:
         made = await from_stripe(
@@ -50,23 +56,15 @@ async def send(refund: Refund) -> bool:
         log.warning("Stripe refuses refund %s: %s %s", refund.public_id, error.code, error.request_id)
         await sync_to_async(Refund.objects.refuse)(refund, error.user_message or str(error.code))
         return False
-    except (stripe.StripeError, TimeoutError) as error:
-        log.warning("No answer to refund %s: %s", refund.public_id, type(error).__name__)
-        raise StripeSilent from error
     await sync_to_async(Refund.objects.record)(order, read(made.to_dict()), Source.STAFF)
     return True
 
 
 async def ask(order: Order) -> None:
-    """Let our rows follow all refunds that Stripe has of an order. Raises StripeSilent."""
-    try:
-        listed = await from_stripe(
-            lambda client: client.v1.refunds.list_async(
-                {"payment_intent": order.payment_intent_id, "limit": 100}
-            )
-        )
-    except (stripe.StripeError, TimeoutError) as error:
-        raise StripeSilent from error
+    """Let our rows follow all that Stripe has of an order. Raises stripe.StripeError, TimeoutError."""
+    listed = await from_stripe(
+        lambda client: client.v1.refunds.list_async({"payment_intent": order.payment_intent_id, "limit": 100})
+    )
     for refund in reversed(listed.data):
         await sync_to_async(apply_refund)(refund.to_dict(), Source.RECONCILER)
 

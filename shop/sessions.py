@@ -78,7 +78,7 @@ def _complete(order: Order, facts: SessionFacts, source: Source) -> Outcome:
         log.error("Stripe session %s differs in amount or currency from order %s", facts.id, order.public_id)
         return Outcome.HELD
     if order.payment_intent_id not in ("", facts.payment_intent_id):
-        order.flag("Paid twice: a second payment came from Stripe.", source=source)
+        order.flag(f"Paid twice: a second payment came, {facts.payment_intent_id}.", source=source)
         log.error("Stripe session %s pays order %s a second time", facts.id, order.public_id)
         return Outcome.HELD
     unpaid = order.mark_failed if facts.failed else order.mark_processing

@@ -6,6 +6,8 @@ import logging
 from django.db.models.functions import Now
 from procrastinate import JobContext, RetryStrategy, builtin_tasks
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
+from procrastinate.jobs import Status
 
 from shop import emails, refunds
 from shop.models import Order, OrderGrant, OrderLink
@@ -35,14 +37,19 @@ async def rescue_jobs(timestamp: int) -> None:
     """Jobs whose worker was killed go to another one."""
     for job in await app.job_manager.get_stalled_jobs():
         log.warning("Job %s (%s) was left by its worker: once more", job.id, job.task_name)
-        await app.job_manager.retry_job(job)
+        try:
+            await app.job_manager.retry_job(job)
+        except (AlreadyEnqueued, UniqueViolation):  # the next one waits already, and for this one's lock
+            await app.job_manager.finish_job_by_id_async(job.id or 0, Status.FAILED, delete_job=True)
 
 
 @app.periodic(cron="* * * * *")
-@app.task(queueing_lock="send_order_emails")
+@app.task(lock="send_order_emails", queueing_lock="send_order_emails")
 def send_order_emails(timestamp: int) -> None:
-    """All that are due: called after a change, and each minute for what was left."""
-    emails.send_due()  # on a thread of its own: a mail server may take its time
+    """All that are due: called after a change, and each minute for what was left. One at a time, and on a
+    thread of its own: a mail server may take its time, but not all of the worker's.
+    """
+    emails.send_due()
 
 
 @app.task(retry=GROWING_GAPS)

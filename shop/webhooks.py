@@ -128,14 +128,19 @@ def _process(
             if so_far not in again:
                 return Outcome(so_far)
             outcome, order = _apply(event, source)
-            StripeEvent.objects.settle(event["id"], outcome, order)
+            _settle(event, outcome, order)
             return outcome
     except Exception as error:
         # By its kind only: PostgreSQL's messages quote rows, and rows hold people's addresses.
         with transaction.atomic():
             if recorded() in again:
-                StripeEvent.objects.settle(event["id"], Outcome.FAILED, None, type(error).__name__)
+                _settle(event, Outcome.FAILED, None, type(error).__name__)
         raise
+
+
+def _settle(event: Mapping[str, Any], outcome: Outcome, order: Order | None, error: str = "") -> None:
+    if not StripeEvent.objects.settle(event["id"], outcome, order, error):
+        log.critical("Given up on event %s (%s): %s %s", event["id"], event["type"], outcome, error)
 
 
 def _apply(event: Mapping[str, Any], source: Source) -> tuple[Outcome, Order | None]:

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
-from shop import patience, reconcile
+from shop import checkout, patience, reconcile
 from shop.models import (
     Order,
     OrderChange,
@@ -228,6 +228,36 @@ def test_a_payment_that_was_faster_than_the_wish_to_cancel_counts(stripe, shoppe
     assert state(order) == (PaymentStatus.PAID, 2)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_order_that_cannot_be_brought_up_to_date_keeps_no_other_from_it(stripe, shopper, bell, caplog):
+    bad, good = (paid_at_stripe(stripe, bought(shopper, factories.product())) for _ in range(2))
+    twin = factories.order(None, (bell, 1))  # has the payment that the first one should get
+    Order.objects.filter(pk=twin.pk).update(payment_intent_id=session(stripe, bad).payment_intent)
+    age(bad, minutes=12)
+    age(good, minutes=11)
+
+    summary = run()
+    assert (summary.failed, summary.orders_changed) == (1, 1)
+    assert (state(bad)[0], state(good)[0]) == (PaymentStatus.PENDING, PaymentStatus.PAID)
+    assert run().orders_asked == 0, "it has had its turn"
+    assert f"order {bad.pk}" in caplog.text
+
+
+def test_an_order_that_got_a_new_session_does_not_end_with_its_lost_one(stripe, shopper, bell):
+    order = bought(shopper, bell)
+    assert checkout.forsake(order, "cs_test_lost", Source.RECONCILER) is False
+    assert state(order) == (PaymentStatus.PENDING, 1)
+
+
+def test_what_staff_want_cancelled_is_not_paid_after_all(stripe, shopper, bell):
+    order = bought(shopper, bell)
+    order.ask_to_cancel(source=Source.STAFF)
+
+    assert shopper.post(f"/orders/{order.public_id}/pay/")["Location"] == order.get_absolute_url()
+    assert state(order) == (PaymentStatus.CANCELLED, 2)
+    assert session(stripe, order).status == "expired"
+
+
 # --- events that Stripe could not deliver -----------------------------------------------------------
 
 
@@ -276,9 +306,28 @@ def test_an_event_that_cannot_be_applied_keeps_no_other_from_it(unheard, shopper
     Order.objects.filter(pk=twin.pk).update(payment_intent_id=intent)
 
     summary = run()
-    assert summary.events_failed == 1
+    assert summary.failed == 1
     assert state(sound)[0] == PaymentStatus.PAID
     assert StripeEvent.objects.filter(outcome=Outcome.FAILED).count() == 1
+
+
+def test_an_undelivered_event_that_finds_no_order_waits_for_its_next_try_like_any_other(unheard, shopper):
+    order = paid_at_stripe(unheard, bought(shopper, factories.product()))
+    Order.objects.filter(pk=order.pk).update(public_id="6f9619ff-8b86-4011-b42d-00c04fc964ff")
+    for _ in range(3):
+        run()
+
+    stored = StripeEvent.objects.get(type="checkout.session.completed")
+    assert (stored.outcome, stored.tries) == (Outcome.UNMATCHED, 1)
+
+
+def test_events_without_end_leave_half_of_the_time_to_what_comes_after(unheard, shopper, bell, monkeypatch):
+    orders = [paid_at_stripe(unheard, bought(shopper, factories.product())) for _ in range(3)]
+    monkeypatch.setattr(reconcile, "PER_PAGE", 1)
+    monkeypatch.setattr(Patience, "halfway", lambda patience: 0.0)
+
+    assert run().events_fetched == 1
+    assert sum(state(order)[0] == PaymentStatus.PAID for order in orders) == 1
 
 
 # --- events that are in the inbox and came to nothing -----------------------------------------------
@@ -294,8 +343,9 @@ def test_a_stored_event_is_tried_again_with_growing_gaps_and_given_up_loudly(str
     deliver(event)
     gaps = []
     for _ in range(MOST_TRIES):
-        stored = StripeEvent.objects.get()
-        gaps.append(round((stored.retry_at - timezone.now()).total_seconds() / 60))
+        retry_at = StripeEvent.objects.get().retry_at
+        assert retry_at is not None
+        gaps.append(round((retry_at - timezone.now()).total_seconds() / 60))
         assert run().events_retried == 0, "its time has not come"
         waited(minutes=gaps[-1] + 1)
         assert run().events_retried == 1
@@ -319,6 +369,13 @@ def test_an_event_that_came_before_its_order_is_applied_when_the_order_is_there(
     assert state(order) == (PaymentStatus.PAID, 2)
     assert StripeEvent.objects.get().outcome == Outcome.APPLIED
     assert StripeEvent.objects.get().attempts == 1, "Stripe delivered it once"
+
+
+def test_an_event_that_stripe_itself_sends_in_vain_is_given_up_as_loudly(deliver, caplog):
+    event = stripe_events.completed(factories.order(), client_reference_id=None)
+    for _ in range(MOST_TRIES + 1):
+        assert deliver(event).status_code == 200
+    assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
 
 
 # --- refunds whose answer never came ----------------------------------------------------------------

@@ -15,6 +15,12 @@ from websockets.sync.client import connect
 from shop import tasks
 
 
+def found(pattern, page):
+    match = re.search(pattern, page)
+    assert match is not None
+    return match[1]
+
+
 class Shopper:
     """A browser without JavaScript, before the running shop."""
 
@@ -27,14 +33,14 @@ class Shopper:
 
     def order(self):
         """Buys one; returns the hosted page's address and the order's path."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.page("/"))[1]
+        token = found(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.page("/"))
         form = {"csrfmiddlewaretoken": token, "quantity-counter-bell": "1"}
         hosted = self.client.post(f"{self.stack.url}/checkout/", data=form).headers["Location"]
-        return hosted, re.search(r'href="(/orders/[0-9a-f-]+/)"', self.page("/"))[1]
+        return hosted, found(r'href="(/orders/[0-9a-f-]+/)"', self.page("/"))
 
     def open(self, path):
         """The live socket of a page."""
-        address = html.unescape(re.search(r'hx-ws:connect="([^"]+)"', self.page(path))[1])
+        address = html.unescape(found(r'hx-ws:connect="([^"]+)"', self.page(path)))
         cookies = "; ".join(f"{name}={value}" for name, value in self.client.cookies.items())
         url = self.stack.url.replace("http", "ws", 1) + address
         return connect(url, origin=self.stack.url, additional_headers={"Cookie": cookies}, proxy=None)
@@ -60,35 +66,64 @@ def test_with_webhooks_off_the_workers_round_changes_the_open_page(stack):
 
 
 @pytest.fixture
-def job():
-    """A job that a worker has begun."""
-    tasks.look_up_refunds.defer(order_id=1)
+def no_jobs(transactional_db):
+    """Of earlier tests: Django does not know these tables as its own, and leaves them."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+def begun_by_a_worker(*_deferred):
+    """The next job, in the hands of a worker."""
     worker = async_to_sync(app.job_manager.register_worker)()
     begun = async_to_sync(app.job_manager.fetch_job)(None, worker)
     assert begun is not None
     return ProcrastinateJob.objects.get(pk=begun.id)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_job_whose_worker_was_killed_goes_to_another(job):
+def nobody_heard_of_them():
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '40 seconds'")
+
+
+@pytest.fixture
+def job(no_jobs):
+    return begun_by_a_worker(tasks.look_up_refunds.defer(order_id=1))
+
+
+@pytest.mark.usefixtures("no_jobs")
+def test_a_job_whose_worker_was_killed_goes_to_another(job):
+    nobody_heard_of_them()
 
     async_to_sync(tasks.rescue_jobs.func)(timestamp=0)
     job.refresh_from_db()
     assert job.status == "todo"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_jobs")
+def test_a_killed_round_of_the_reconciler_stands_in_nobodys_way():
+    tasks.reconcile.configure().defer(timestamp=1)
+    begun_by_a_worker()
+    tasks.reconcile.configure().defer(timestamp=2)  # the next minute's
+    left = begun_by_a_worker(tasks.look_up_refunds.defer(order_id=1))
+    nobody_heard_of_them()
+
+    async_to_sync(tasks.rescue_jobs.func)(timestamp=0)
+    reconciling = ProcrastinateJob.objects.filter(task_name="shop.tasks.reconcile")
+    assert [(job.status, job.args["timestamp"]) for job in reconciling] == [("todo", 2)]
+    left.refresh_from_db()
+    assert left.status == "todo"
+
+
+@pytest.mark.usefixtures("no_jobs")
 def test_a_job_whose_worker_lives_is_left_to_it(job):
     async_to_sync(tasks.rescue_jobs.func)(timestamp=0)
     job.refresh_from_db()
     assert job.status == "doing"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("no_jobs")
 @override_settings(STRIPE_API_BASE="http://127.0.0.1:1")
 def test_a_round_that_finds_stripe_away_ends_well_and_the_next_one_comes():
-    tasks.reconcile.defer(timestamp=0)
+    tasks.reconcile.configure().defer(timestamp=0)
     app.run_worker(wait=False, install_signal_handlers=False, listen_notify=False)
     assert not ProcrastinateJob.objects.filter(task_name="shop.tasks.reconcile", status="failed").exists()

@@ -49,13 +49,17 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             outcome: str = cursor.fetchone()[0]
         return outcome
 
-    def settle(self, event_id: str, outcome: Outcome, order: "Order | None", error: str = "") -> None:
-        """Write down what came of it, and when to try again if that was nothing good."""
+    def settle(self, event_id: str, outcome: Outcome, order: "Order | None", error: str = "") -> bool:
+        """Write down what came of it, and when to try again if that was nothing good.
+
+        Returns False when it has come to nothing for the last time.
+        """
         again = outcome in (Outcome.UNMATCHED, Outcome.FAILED)
         with connection.cursor() as cursor:
             cursor.execute(
                 _TRY_AGAIN if again else _SETTLED, [outcome, order.pk if order else None, error, event_id]
             )
+            return not again or bool(cursor.fetchone()[0])
 
     def to_try_again(self) -> "StripeEventQuerySet":
         """Those whose time has come, longest waiting first."""
@@ -69,6 +73,7 @@ _TRY_AGAIN = f"""
 UPDATE shop_stripeevent SET outcome = %s, order_id = %s, error = %s, tries = tries + 1,
     retry_at = CASE WHEN tries < {MOST_TRIES} THEN now() + interval '1 minute' * power(2, tries) END
 WHERE id = %s
+RETURNING retry_at IS NOT NULL
 """  # noqa: S608  a number of ours
 
 

@@ -61,8 +61,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
         due = Q(placed_at__lt=Now() - age)
         if not every:
             due &= Q(checked_at=None) | Q(checked_at__lt=Now() - tenth)
-        open_orders = self.filter(payment_status__in=HOLDING)
-        return open_orders.filter(due | ~Q(cancelling="")).order_by(
+        to_end = Q(payment_status=PaymentStatus.PENDING) & ~Q(cancelling="")
+        return self.filter(due | to_end, payment_status__in=HOLDING).order_by(
             F("checked_at").asc(nulls_first=True), "pk"
         )
 

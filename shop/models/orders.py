@@ -260,9 +260,10 @@ class Order(models.Model):
             return self._end(PaymentStatus.CANCELLED, Source(self.cancelling), who_id=self.cancelling_who_id)
 
     def flag(self, reason: str, *, source: Source) -> bool:
-        """Hold it for staff."""
+        """Hold it for staff; not again for what they have looked at."""
         with self.locked():
-            return self._flag(reason, source)
+            told = self.changes.filter(what=OrderChange.What.ATTENTION, after=reason).exists()
+            return not told and self._flag(reason, source)
 
     def resolve(self, *, who_id: int | None) -> bool:
         """Staff have looked at what it was held for."""
@@ -297,8 +298,8 @@ class Order(models.Model):
         return bool(asked)
 
     def keep(self) -> None:
-        """Whoever goes to pay it does not want it cancelled any more."""
-        Order.objects.filter(pk=self.pk).update(cancelling="", cancelling_who=None)
+        """A shopper who goes to pay it does not want it cancelled any more. What staff want stands."""
+        Order.objects.filter(pk=self.pk, cancelling=Source.SHOPPER).update(cancelling="")
         self.refresh_from_db()
 
     def attach_session(self, session_id: str) -> bool:

@@ -88,7 +88,8 @@ class RefundQuerySet(models.QuerySet["Refund"]):
     def _row(self, order: "Order", facts: RefundFacts) -> "Refund":
         own = self.filter(order=order).select_for_update()
         known = own.filter(stripe_refund_id=facts.id).first()
-        asked = own.filter(public_id=facts.ours, status=RefundStatus.REQUESTED).first()
+        ours = own.filter(public_id__in=[facts.ours] if facts.ours else [])
+        asked = ours.filter(status=RefundStatus.REQUESTED).first()
         return known or asked or Refund(order=order, amount=facts.amount, reason=facts.reason, status="")
 
     def _tell(

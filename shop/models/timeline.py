@@ -58,7 +58,13 @@ class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
             for name, value in fields.items()
         ]
         sql = _RECORD.replace("/* fields */", "".join(f", {column}" for column in columns))
-        line = {"_order": order_pk, "_version": version, "_what": what, "_before": before, "_after": after}
+        line: dict[str, Any] = {
+            "_order": order_pk,
+            "_version": version,
+            "_what": what,
+            "_before": before,
+            "_after": after,
+        }
         line |= {"_source": source, "_who": who_id, "_amount": amount, "_mail": mail}
         with connection.cursor() as cursor:
             cursor.execute(sql, {**fields, **line})
