@@ -102,6 +102,8 @@ class Stack:
 
     def reconcile(self) -> None:
         """Have the worker do now what it does each minute."""
+        if not self.worker.running:  # it ended with a database that was cut off
+            self.worker.start()
         call = "from shop.tasks import reconcile; reconcile.defer(timestamp=0)"
         manage = [sys.executable, "manage.py", "shell", "--no-imports", "-c", call]
         subprocess.run(manage, env=self.env, check=True, capture_output=True)

@@ -13,6 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from websockets.sync.client import connect
 
 from shop import tasks
+from tests.local_stripe import eventually
 
 
 def found(pattern, page):
@@ -60,8 +61,7 @@ def test_with_webhooks_off_the_workers_round_changes_the_open_page(stack):
         assert 'data-payment-status="pending"' in shopper.page(path)
 
         stack.reconcile()
-        while 'data-payment-status="paid"' not in socket.recv(timeout=30):
-            pass
+        eventually(lambda: 'data-payment-status="paid"' in socket.recv(timeout=20), seconds=60)
     assert "Reconciler" in shopper.page(path)
 
 
