@@ -154,7 +154,7 @@ def test_what_fails_for_days_is_given_up_and_said_loudly(order, deliver, server,
 
 
 def test_a_server_that_hangs_up_badly_has_it_all_the_same(order, deliver, server):
-    server.answers = ["250 OK\r\n500 whoops"]
+    server.answers = [f"250 OK\r\n221 {'bye ' * 3000}"]  # a line that no client reads to its end
     deliver(stripe_events.completed(order))
     work()
     time_goes_by()

@@ -128,25 +128,37 @@ def test_one_that_failed_may_be_tried_at_once(order, settings, mailoutbox):
     assert len(mailoutbox) == 1
 
 
-def test_it_brings_the_ten_newest_of_three_months(mailoutbox):
+def test_it_brings_the_ten_newest(mailoutbox):
     orders = [bought() for _ in range(12)]
-    Order.objects.filter(pk=orders[11].pk).update(placed_at=timezone.now() - timedelta(days=91))
     emails.send_links(ADA)
 
     [letter] = mailoutbox
     numbers = re.findall(r"Order (\w{8}) of", letter.body)
-    assert numbers == [order.number for order in reversed(orders[1:11])]
+    assert numbers == [order.number for order in reversed(orders[2:])]
     assert len(links_in(letter)) == 10
 
 
-@pytest.mark.parametrize(
-    "lookalike", ["mıke@example.com", "mi\N{KELVIN SIGN}e@example.com", "mike@exämple.com"]
-)
+def test_it_brings_those_of_three_months(order, mailoutbox):
+    Order.objects.filter(pk=bought().pk).update(placed_at=timezone.now() - timedelta(days=91))
+    emails.send_links(ADA)
+
+    [letter] = mailoutbox
+    assert re.findall(r"Order (\w{8}) of", letter.body) == [order.number]
+
+
+LOOKALIKES = [
+    "mı\N{KELVIN SIGN}e@ſhop.example",
+    "mike@\N{LATIN SMALL LETTER LONG S}hop.example",
+    "mike@shöp.example",
+]
+
+
+@pytest.mark.parametrize("lookalike", LOOKALIKES)
 def test_what_only_looks_like_an_address_gets_none_of_its_letters(mailoutbox, lookalike):
-    bought(email="mike@example.com")
+    bought(email="mike@shop.example")
     emails.send_links(lookalike)
 
-    assert [letter.to for letter in mailoutbox] in ([], [["mike@example.com"]])
+    assert mailoutbox == []
 
 
 def test_it_is_sent_to_where_the_order_says(mailoutbox):

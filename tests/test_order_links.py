@@ -109,6 +109,16 @@ def test_it_opens_for_thirty_days(client, order, link):
     assert client.get(order.get_absolute_url()).status_code == 404
 
 
+def test_what_it_gave_ends_after_thirty_days(client, shopper, order, link):
+    client.get(link)
+    OrderGrant.objects.update(created_at=timezone.now() - timedelta(days=31))
+
+    assert client.get(order.get_absolute_url()).status_code == 404
+    assert shopper.get(order.get_absolute_url()).status_code == 200
+    assert client.get(link).status_code == 302
+    assert client.get(order.get_absolute_url()).status_code == 200
+
+
 WRONG = ["x", "x" * 32, "x" * 5000, "%00", "%ff", "🔔", "' OR 1=1 --", '"><script>alert(1)']
 
 
@@ -215,6 +225,7 @@ def test_no_log_shows_a_token_or_an_address(client, link):
     handler.setStream(log)
     try:
         client.get("/orders/link/some-token/")
+        client.get("/accounts/reset/nobody/some-token/oops/")
         logging.getLogger("elsewhere").warning("%s by %s", link, ADA)
         try:
             raise ValueError(f"{link} by {ADA}")
@@ -225,6 +236,7 @@ def test_no_log_shows_a_token_or_an_address(client, link):
 
     said = log.getvalue()
     assert "Not Found: /orders/link/…/" in said
+    assert "Not Found: /accounts/reset/nobody/…/oops/" in said
     assert said.count("/orders/link/…/ by …@…") == 2
     for secret in ("some-token", link, "ada"):
         assert secret not in said
