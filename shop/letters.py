@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from shop.forms import cart_query
-from shop.models import FulfilmentStatus, Order, OrderChange, RefundStatus
+from shop.models import FulfilmentStatus, Order, OrderChange, PaymentStatus, RefundStatus
 from shop.money import formatted
 
 What = OrderChange.What
@@ -73,7 +73,9 @@ def _order_confirmation(order: Order, version: int, link: str) -> Letter:
     )
 
 
-def _payment_failed(order: Order, version: int, link: str) -> Letter:
+def _payment_failed(order: Order, version: int, link: str) -> Letter | None:
+    if order.payment_status != PaymentStatus.FAILED:
+        return None  # the money has come after all
     again = f"{settings.PUBLIC_URL}{reverse('shop')}?{cart_query(order)}"
     return Letter(
         subject=_("The payment for order %(number)s did not go through") % {"number": order.number},

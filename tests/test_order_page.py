@@ -3,11 +3,13 @@
 import re
 from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
 
 from shop.disputes import read as read_dispute
+from shop.links import link_to
 from shop.models import Dispute, Order, PaymentStatus, Refund, Source
 from shop.refunds import read as read_refund
 from tests import factories, stripe_events
@@ -209,6 +211,23 @@ def test_what_staff_and_banks_have_among_themselves_is_not_told(shopper, order):
     ):
         assert secret not in shown, secret
     assert told(shopper, order) == ["Ordered", "Paid"]
+
+
+def test_who_paid_an_order_of_another_browser_is_told_where_to_look(client, order):
+    """A checkout that began in the API, for example; nobody learns whether there is such an order."""
+    nowhere = "/orders/6f9619ff-8b86-4011-b42d-00c04fc964ff/?from=stripe"
+    answers = [client.get(path) for path in (f"{order.get_absolute_url()}?from=stripe", nowhere)]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert "an e-mail with a link" in text(answers[0].text)
+    assert text(answers[0].text) == text(answers[1].text)
+
+
+def test_the_way_back_leads_nobody_to_an_empty_list(shopper, client, order):
+    assert "← Your orders" in text(page(shopper, order))
+    client.get(urlsplit(link_to(order)).path)
+    shown = text(page(client, order))
+    assert "Find your other orders" in shown
+    assert "← Your orders" not in shown
 
 
 def test_a_look_of_staff_is_told_in_friendly_words(shopper, order):

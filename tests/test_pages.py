@@ -166,7 +166,7 @@ def test_an_order_tells_what_happened_to_it(client):
     order.mark_paid(payment_intent_id="pi_1", email="ada@example.com", source=Source.WEBHOOK)
     page = unescape(client.get(order.get_absolute_url()).text)
 
-    for words in ("Ordered", "We are looking at it", "Paid", "Stripe's webhook"):
+    for words in ("Ordered", "We are looking at it", "Paid", "· Stripe"):
         assert words in page
     assert "amount or currency differs" not in page, "what staff are told is not for shoppers"
     assert "pi_1" not in page

@@ -411,11 +411,30 @@ def test_units_that_were_missing_cannot_come_back(staff):
     assert "not in stock when it was paid" in text(response)
 
 
+def seen_on(response):
+    """The reason that the page's button stands for."""
+    shown = re.search(r'name="seen" value="([^"]*)" form="resolve"', response.text)
+    assert shown is not None
+    return shown[1]
+
+
+def test_what_has_come_up_since_it_was_looked_at_still_needs_a_look(staff, order):
+    order.flag("Look.", source=Source.WEBHOOK)
+    seen = seen_on(staff.get(page(order)))
+    order.flag("Paid twice.", source=Source.WEBHOOK)
+
+    answer = staff.post(page(order, "resolve"), {"seen": seen}, headers=HTMX)
+    assert "Something else has come up" in answer.text
+    order.refresh_from_db()
+    assert order.needs_attention == "Paid twice."
+
+
 def test_what_was_held_for_staff_is_looked_at_once(staff, order):
     order.flag("Paid twice.", source=Source.WEBHOOK)
     assert "Needs a look: Paid twice." in text(staff.get(page(order)))
 
-    first, again = (staff.post(page(order, "resolve"), headers=HTMX) for _ in range(2))
+    seen = {"seen": seen_on(staff.get(page(order)))}
+    first, again = (staff.post(page(order, "resolve"), seen, headers=HTMX) for _ in range(2))
 
     assert said(first) == "Nothing is left to look at."
     assert "Somebody was faster" in said(again)

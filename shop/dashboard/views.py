@@ -147,8 +147,10 @@ def restock(request: StaffRequest, public_id: UUID) -> HttpResponse:
 @requires(VIEW_PAYMENTS, FULFIL_ORDER)
 def resolve(request: StaffRequest, public_id: UUID) -> HttpResponse:
     order = get_object_or_404(Order, public_id=public_id)
-    if order.resolve(who_id=request.user.pk):
+    if order.resolve(who_id=request.user.pk, seen=request.POST.get("seen", "")):
         return done(request, order, "Nothing is left to look at.")
+    if order.needs_attention:
+        return done(request, order, "Something else has come up: look at that, too.", level="warning")
     return done(request, order, "Somebody was faster: nothing was left to look at.", level="warning")
 
 

@@ -265,9 +265,11 @@ class Order(models.Model):
             told = self.changes.filter(what=OrderChange.What.ATTENTION, after=reason).exists()
             return not told and self._flag(reason, source)
 
-    def resolve(self, *, who_id: int | None) -> bool:
-        """Staff have looked at what it was held for."""
+    def resolve(self, *, who_id: int | None, seen: str | None = None) -> bool:
+        """Staff have looked at what it was held for: at `seen`, not at what has come up since."""
         with self.locked():
+            if seen is not None and self.needs_attention != seen:
+                return False
             return self._flag("", Source.STAFF, who_id=who_id)
 
     def hand_over(self, user_id: int) -> bool:

@@ -76,6 +76,8 @@ async def cancel(request: ShopRequest, public_id: UUID) -> HttpResponse:
         return await _unavailable(request, order, cancelling=True)
     if order.payment_status == PaymentStatus.PAID:
         messages.info(request, "Your payment was faster: the order is paid, and was not cancelled.")
+    elif order.payment_status == PaymentStatus.PROCESSING:
+        messages.info(request, "Your payment is on its way already: the order was not cancelled.")
     return SeeOther(order.get_absolute_url())
 
 

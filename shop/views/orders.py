@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -33,8 +33,13 @@ def order(request: ShopRequest, public_id: UUID) -> HttpResponse:
     Who came by its link may look, and no more.
     """
     as_of, shopper = database_now(), shopper_of(request)
-    found = get_object_or_404(Order.objects.visible_to(shopper), public_id=public_id)
+    found = Order.objects.visible_to(shopper).filter(public_id=public_id).first()
     back_from_stripe = request.GET.get("from") == "stripe"
+    if found is None:
+        # Who ordered by the API, or elsewhere, and paid here. The same for every id: it tells nothing.
+        if back_from_stripe:
+            return render(request, "shop/paid_elsewhere.html", status=404)
+        raise Http404
     context = {
         "as_of": as_of,
         "order": found,
