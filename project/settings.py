@@ -201,6 +201,7 @@ REST_FRAMEWORK = {
     # Whose word counts for a caller's address: our own proxy's if there is one, else nobody's.
     "NUM_PROXIES": 1 if env.bool("BEHIND_PROXY", default=False) else 0,
     "EXCEPTION_HANDLER": "shop.api.problems.problem",
+    "ALLOWED_VERSIONS": ["1"],  # or /api/schema/?version= would be written into a header as it comes
 }
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

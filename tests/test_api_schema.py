@@ -79,3 +79,7 @@ def send(case, **how):
     # A form that is filled in well may still ask for what is not on sale, or come with a wrong password.
     excluded = [positive_data_acceptance] if case.method == "POST" else []
     case.call_and_validate(excluded_checks=excluded, **how)
+
+
+def test_a_version_that_there_is_none_of_is_nothing_to_the_description(client):
+    assert client.get("/api/schema/?version=%0d%0aX").status_code == 200

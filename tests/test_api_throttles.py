@@ -46,6 +46,17 @@ def test_who_asks_too_often_is_told_when_to_come_back(limit, client):
     assert 0 < int(response["Retry-After"]) <= 60
 
 
+def test_an_account_of_ones_own_is_no_licence_to_guess_other_peoples_passwords(limit):
+    limit(token="2/min", user="100/min", anon="100/min")
+    guesses = []
+    for _ in range(3):
+        client = Client()
+        client.force_login(factories.user())
+        guess = {"username": "ada", "password": "wrong"}
+        guesses.append(client.post(TOKEN, guess, content_type="application/json").status_code)
+    assert guesses == [400, 400, 429]
+
+
 def test_everybody_is_counted_by_herself(limit):
     limit(anon="1/min", user="2/min")
     user, other = Client(), Client()

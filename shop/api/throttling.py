@@ -51,3 +51,9 @@ class PerUser(Counted, throttling.UserRateThrottle):
 
 class PerPurpose(Counted, throttling.ScopedRateThrottle):
     """What costs more than reading, by the view's `throttle_scope`: rates `checkout` and `token`."""
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
+        if self.scope != "token":
+            return super().get_cache_key(request, view)
+        # Always by address: an account of one's own is no licence to guess other people's passwords.
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
