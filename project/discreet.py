@@ -1,7 +1,7 @@
 """Logs that keep to themselves who may open what, and how people are reached.
 
-The link in an e-mail is a key for as long as it lasts, to an order or to an account; and a traceback may quote a
-row, a job or a mail server.
+The link in an e-mail is a key for as long as it lasts, to an order or to an account; and a traceback may
+quote a row, a job or a mail server.
 """
 
 import logging
