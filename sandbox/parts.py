@@ -22,7 +22,7 @@ def is_ready(port: int) -> Callable[[], bool]:
 
 def worker(*, env: Mapping[str, str], logs: Path, name: str = "worker") -> Process:
     """Does what the shop defers, and the reconciler's rounds. Wants the tables to be there."""
-    command = [sys.executable, ROOT / "manage.py", "procrastinate", "worker"]
+    command = [sys.executable, str(ROOT / "manage.py"), "procrastinate", "worker"]
     return Process(name, command, logs=logs, env={**env, "PYTHONUNBUFFERED": "1"})
 
 
