@@ -103,7 +103,7 @@ def test_who_reads_why_it_failed_learns_no_address(deliver, obstacle):
 def test_what_failed_is_done_by_the_reconciler_once_it_can_be(deliver, stripe, obstacle):
     pending = factories.order()
     deliver(completed(pending))
-    assert retry().events_failed == 1
+    assert retry().failed == 1
     assert kept().tries == 2
 
     obstacle()

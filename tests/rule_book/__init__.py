@@ -2,4 +2,5 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.rule_book.checks", "tests.rule_book.machine", "tests.rule_book.ending")
+for name in ("checks", "crowd", "ending", "front_doors", "machine", "staff"):
+    pytest.register_assert_rewrite(f"tests.rule_book.{name}")

@@ -10,18 +10,17 @@ from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
-from django.db import IntegrityError
-from django.test import Client
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shop import checkout, refunds
-from shop.models import NotRefundable, NotRestockable, Order, Product, Refund, SoldOut, Source, StripeEvent
+from shop import checkout
+from shop.models import Order, Product, SoldOut, Source, StripeEvent
 from shop.models.events import OPEN
 from shop.webhooks import replay
-from tests import factories, stripe_events
+from tests import factories
 from tests.rule_book import checks, ending
-from tests.rule_book.bank import Bank, Json, Sale, Word
+from tests.rule_book.bank import Bank, Sale, Word
+from tests.rule_book.front_doors import post
 from tests.rule_book.stage import Stage
 
 Thing = TypeVar("Thing")
@@ -32,7 +31,6 @@ LOST = st.sampled_from([False, False, True])
 HAPPENINGS = st.lists(st.tuples(WHICH, WHICH), min_size=1, max_size=6)
 SELDOM = st.sampled_from([False] * 6 + [True])
 MOODS = st.sampled_from(["well", "well", "down", "cut", "no"])
-STEPS = ("prepare", "prepare", "ship", "ship", "deliver", "cancel", "undo")
 
 
 def one_of(things: Sequence[Thing], which: int) -> Thing:
@@ -44,7 +42,9 @@ def where(condition: Callable[[Sale], bool]) -> Callable[[Any], Any]:
     return precondition(lambda book: any(map(condition, book.bank.sales)))
 
 
-class RuleBook(RuleBasedStateMachine):
+class Machine(RuleBasedStateMachine):
+    """Shoppers, Stripe, and what it tells; staff come in staff.py."""
+
     stage: Stage
 
     def __init__(self) -> None:
@@ -68,8 +68,9 @@ class RuleBook(RuleBasedStateMachine):
     @rule(quantities=BASKETS, meddled=SELDOM, lost=LOST)
     def place(self, quantities: tuple[int, ...], meddled: bool, lost: bool) -> None:
         """`meddled`: Stripe takes another amount. `lost`: the session's id is not saved."""
-        products = list(Product.objects.in_bulk([product.pk for product in self.products]).values())
-        cart = [(product, count) for product, count in zip(products, quantities, strict=True) if count]
+        products = Product.objects.in_bulk()
+        wanted = zip(self.products, quantities, strict=True)
+        cart = [(products[product.pk], count) for product, count in wanted if count]
         try:
             order = factories.order(None, *cart)
         except SoldOut:
@@ -140,65 +141,6 @@ class RuleBook(RuleBasedStateMachine):
             assert StripeEvent.objects.get(pk=before.pk).outcome == before.outcome
             assert Order.objects.get(pk=word.sale.order.pk).version == version
 
-    # --- staff ------------------------------------------------------------------------------------
-
-    @where(lambda sale: sale.is_paid)
-    @rule(which=WHICH, part=st.integers(1, 3), together=SELDOM, asked=st.booleans(), mood=MOODS)
-    def refund(self, which: int, part: int, together: bool, asked: bool, mood: str) -> None:
-        """`together`: two of the staff want the same at once. `asked`: so is Stripe, before a crash."""
-        sale = one_of(self.sales(lambda sale: sale.is_paid), which)
-        want = partial(request_refund, sale.order.pk, -(-sale.amount // part))
-        made = self.stage.at_once([want, want]) if together else [want()]
-        assert sum(made) <= 1
-        refund = Refund.objects.filter(order=sale.order, status="requested").first()
-        if refund and asked:
-            self.ask_stripe(mood, partial(refunds.send, refund), refunds.StripeSilent)
-
-    @where(lambda sale: True)
-    @rule(which=WHICH, steps=st.lists(st.sampled_from(STEPS), min_size=1, max_size=3), together=SELDOM)
-    def fulfil(self, which: int, steps: list[str], together: bool) -> None:
-        sale = one_of(self.sales(), which)
-        for step in steps:
-            at = Order.objects.get(pk=sale.order.pk).fulfilment_status
-            take = partial(take_step, sale.order.pk, step, at)
-            took = self.stage.at_once([take, take]) if together else [take()]
-            assert sum(took) <= 1
-
-    @where(lambda sale: sale.is_paid)
-    @rule(which=WHICH, counts=st.lists(st.integers(0, 2), min_size=3, max_size=3))
-    def restock(self, which: int, counts: list[int]) -> None:
-        order = Order.objects.get(pk=one_of(self.sales(lambda sale: sale.is_paid), which).order.pk)
-        units = {line.pk: count for line, count in zip(order.goods, counts, strict=False)}
-        too_many = any(units[line.pk] > line.restockable for line in order.goods)
-        try:
-            order.fulfilment.restock(units, who_id=self.stage.staff_id)
-        except NotRestockable:
-            assert too_many
-
-    @where(lambda sale: True)
-    @rule(which=WHICH, what=st.sampled_from(["flag", "resolve", "hand over"]))
-    def see_to(self, which: int, what: str) -> None:
-        order = Order.objects.get(pk=one_of(self.sales(), which).order.pk)
-        if what == "flag":
-            order.flag("Odd.", source=Source.STAFF)
-        elif what == "resolve":
-            order.resolve(who_id=self.stage.staff_id)
-        else:
-            order.hand_over(self.stage.staff_id)
-
-    @rule(which=WHICH, stock=st.integers(0, 8), unit_amount=st.integers(1, 2000), active=st.booleans())
-    def revise(self, which: int, stock: int, unit_amount: int, active: bool) -> None:
-        product = Product.objects.get(pk=one_of(self.products, which).pk)
-        limited = product.stock is not None
-        fields: Json = {"stock": stock} if limited else {}
-        try:
-            product.revise(unit_amount=unit_amount, active=active or not limited, **fields)
-        except IntegrityError:
-            assert limited
-            assert stock < product.held
-        else:
-            self.memory.counted(product, stock if limited else None)
-
     # --- healing ----------------------------------------------------------------------------------
 
     @precondition(lambda book: book.bank.words)
@@ -228,28 +170,3 @@ class RuleBook(RuleBasedStateMachine):
     @invariant()
     def the_books_are_right(self) -> None:
         checks.always(self.bank, self.memory)
-
-
-def post(event: Json) -> int:
-    body, headers = stripe_events.signed(event)
-    client = Client(raise_request_exception=False)
-    return client.post("/stripe-webhook/", body, content_type="application/json", headers=headers).status_code
-
-
-def request_refund(order_pk: int, amount: int) -> bool:
-    order = Order.objects.get(pk=order_pk)
-    try:
-        Refund.objects.request(order, amount, reason="duplicate", note="", who_id=None)
-    except NotRefundable:
-        return False
-    return True
-
-
-def take_step(order_pk: int, step: str, at: str) -> bool:
-    order = Order.objects.get(pk=order_pk)
-    more: Json = {"ship": {"carrier": "Post", "tracking_url": ""}, "undo": {"step": at}}
-    took: bool = getattr(order.fulfilment, step)(who_id=None, **more.get(step, {}))
-    if took and step in ("prepare", "ship"):
-        assert order.refunded_amount < order.amount_total
-        assert not order.disputed
-    return took
