@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('stripe_dispute_id', models.CharField(max_length=255, unique=True)),
                 ('amount', models.BigIntegerField(help_text='In minor units')),
                 ('currency', models.CharField(max_length=3)),
-                ('status', models.CharField(choices=[('warning_needs_response', 'Inquiry: needs a response'), ('warning_under_review', 'Inquiry under review'), ('warning_closed', 'Inquiry closed'), ('needs_response', 'Needs a response'), ('under_review', 'Under review'), ('lost', 'Lost'), ('won', 'Won'), ('prevented', 'Prevented')], max_length=30)),
+                ('status', models.CharField(choices=[('warning_needs_response', 'Inquiry: needs a response'), ('warning_under_review', 'Inquiry under review'), ('warning_closed', 'Inquiry closed'), ('needs_response', 'Needs a response'), ('under_review', 'Under review'), ('appeal_needs_response', 'Appeal: needs a response'), ('appeal_under_review', 'Appeal under review'), ('lost', 'Lost'), ('won', 'Won'), ('prevented', 'Prevented')], max_length=30)),
                 ('reason', models.CharField(blank=True, help_text="In Stripe's words", max_length=50)),
                 ('evidence_due_by', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -270,7 +270,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['warning_needs_response', 'warning_under_review', 'warning_closed', 'needs_response', 'under_review', 'lost', 'won', 'prevented'])), name='dispute_status_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['warning_needs_response', 'warning_under_review', 'warning_closed', 'needs_response', 'under_review', 'appeal_needs_response', 'appeal_under_review', 'lost', 'won', 'prevented'])), name='dispute_status_known'),
         ),
         migrations.AddIndex(
             model_name='orderemail',

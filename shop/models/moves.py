@@ -45,6 +45,8 @@ class DisputeStatus(TextChoices):
     WARNING_CLOSED = "warning_closed", "Inquiry closed"
     NEEDS_RESPONSE = "needs_response", "Needs a response"
     UNDER_REVIEW = "under_review", "Under review"
+    APPEAL_NEEDS_RESPONSE = "appeal_needs_response", "Appeal: needs a response"
+    APPEAL_UNDER_REVIEW = "appeal_under_review", "Appeal under review"
     LOST = "lost", "Lost"
     WON = "won", "Won"
     PREVENTED = "prevented", "Prevented"
@@ -87,9 +89,12 @@ REFUND: Moves = {
     RefundStatus.CANCELED: frozenset(),
 }
 
-# An inquiry may become a dispute, and a lost one may be won on appeal.
+# An inquiry may become a dispute, and a lost one may be won on appeal. That a lost one is being appealed is not
+# followed: if one state led back to the other, late news could not be told from new. The goods wait in both.
 _DECIDED = {DisputeStatus.LOST, DisputeStatus.WON, DisputeStatus.PREVENTED}
-_ARGUED = _DECIDED | {DisputeStatus.UNDER_REVIEW}
+_APPEALED = _DECIDED | {DisputeStatus.APPEAL_UNDER_REVIEW}
+_REVIEWED = _APPEALED | {DisputeStatus.APPEAL_NEEDS_RESPONSE}
+_ARGUED = _REVIEWED | {DisputeStatus.UNDER_REVIEW}
 _DISPUTED = _ARGUED | {DisputeStatus.NEEDS_RESPONSE}
 DISPUTE: Moves = {
     DisputeStatus.WARNING_NEEDS_RESPONSE: frozenset(
@@ -98,7 +103,9 @@ DISPUTE: Moves = {
     DisputeStatus.WARNING_UNDER_REVIEW: frozenset(_DISPUTED | {DisputeStatus.WARNING_CLOSED}),
     DisputeStatus.WARNING_CLOSED: frozenset(_DISPUTED),
     DisputeStatus.NEEDS_RESPONSE: frozenset(_ARGUED),
-    DisputeStatus.UNDER_REVIEW: frozenset(_DECIDED),
+    DisputeStatus.UNDER_REVIEW: frozenset(_REVIEWED),
+    DisputeStatus.APPEAL_NEEDS_RESPONSE: frozenset(_APPEALED),
+    DisputeStatus.APPEAL_UNDER_REVIEW: frozenset(_DECIDED),
     DisputeStatus.LOST: frozenset({DisputeStatus.WON}),
     DisputeStatus.WON: frozenset(),
     DisputeStatus.PREVENTED: frozenset(),
