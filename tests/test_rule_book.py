@@ -19,7 +19,7 @@ from tests.rule_book.stage import Stage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EXAMPLES = int(os.environ.get("RULE_BOOK_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("RULE_BOOK_EXAMPLES", "30"))
 """Lives of a shop, each of some thirty things that happen."""
 
 
