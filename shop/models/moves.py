@@ -89,8 +89,8 @@ REFUND: Moves = {
     RefundStatus.CANCELED: frozenset(),
 }
 
-# An inquiry may become a dispute, and a lost one may be won on appeal. That a lost one is being appealed is not
-# followed: if one state led back to the other, late news could not be told from new. The goods wait in both.
+# An inquiry may become a dispute, and a lost one may be won on appeal. That a lost one is being appealed is
+# not followed: if it led back, late news could not be told from new. The goods wait in both states.
 _DECIDED = {DisputeStatus.LOST, DisputeStatus.WON, DisputeStatus.PREVENTED}
 _APPEALED = _DECIDED | {DisputeStatus.APPEAL_UNDER_REVIEW}
 _REVIEWED = _APPEALED | {DisputeStatus.APPEAL_NEEDS_RESPONSE}
