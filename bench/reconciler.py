@@ -24,7 +24,7 @@ from sandbox.environment import ROOT
 from sandbox.problem import Problem
 from sandbox.processes import Process
 from shop.models import Order, OrderChange, OrderLine, PaymentStatus, Product, Source
-from shop.models.orders import CHECKOUT_LASTS
+from shop.models.checkout import CHECKOUT_LASTS
 
 ORDERS = 9_999
 PRODUCTS = 20

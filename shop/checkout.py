@@ -51,7 +51,7 @@ async def payment_page(order: Order, site: str, *, until: float | None = None) -
     for Stripe ends: after TIME_LIMIT seconds by default. Raises StripeUnavailable.
     """
     if order.cancelling:
-        await sync_to_async(order.keep)()
+        await sync_to_async(order.checkout.keep)()
     if order.cancelling:  # staff want it ended: what Stripe did not hear then, it may now
         await let_go(order)
         return None
@@ -103,7 +103,7 @@ async def cancel(order: Order, *, source: Source, who_id: int | None = None) -> 
 
     Raises StripeUnavailable: then it is ended as soon as Stripe answers the reconciler.
     """
-    if not await sync_to_async(order.ask_to_cancel)(source=source, who_id=who_id):
+    if not await sync_to_async(order.checkout.ask_to_cancel)(source=source, who_id=who_id):
         return
     await let_go(order)
     if order.is_open and source == Source.STAFF:
@@ -159,12 +159,12 @@ async def _session(order: Order, site: str) -> Session:
             # Made under another key or account than today's. If that one is still in use somewhere, a payment
             # there is not refused: the second one of an order is held for staff.
             log.error("Stripe does not know session %s of order %s", order.stripe_session_id, order.public_id)
-            await sync_to_async(order.forget_session)(order.stripe_session_id)
+            await sync_to_async(order.checkout.forget_session)(order.stripe_session_id)
     try:
         session = await _create(order, site)
     except (stripe.InvalidRequestError, stripe.IdempotencyError):
         # An earlier attempt whose answer we never saw, too old by now to be repeated word for word.
-        await sync_to_async(order.next_attempt)()
+        await sync_to_async(order.checkout.next_attempt)()
         session = await _create(order, site)
     return await _attach(order, session)
 
@@ -174,7 +174,7 @@ async def _attach(order: Order, session: Session) -> Session:
 
     Then this one is ended before anybody learns its address: two that can be paid would be one too many.
     """
-    if await sync_to_async(order.attach_session)(session.id):
+    if await sync_to_async(order.checkout.attach_session)(session.id):
         return session
     surplus = await end(session.id)
     return await retrieve(order.stripe_session_id) if order.stripe_session_id else surplus
@@ -194,7 +194,7 @@ async def _create(order: Order, site: str) -> Session:
             # Whatever that 500 left behind, nobody has its address, so nobody can pay there. Without an
             # answer we keep the key: the session may exist, and repeating the key gets that very one.
             if error.http_status and error.http_status >= 500:
-                await sync_to_async(order.next_attempt)()
+                await sync_to_async(order.checkout.next_attempt)()
             raise
 
 

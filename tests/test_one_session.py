@@ -68,8 +68,8 @@ def test_two_clicks_that_ask_afresh_at_once_ask_under_one_key():
     order = factories.order()
     twin = Order.objects.get(pk=order.pk)
 
-    order.next_attempt()
-    twin.next_attempt()
+    order.checkout.next_attempt()
+    twin.checkout.next_attempt()
     assert (order.checkout_attempt, order.checkout_expires_at) == (2, twin.checkout_expires_at)
     assert twin.checkout_attempt == 2
 

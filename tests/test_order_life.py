@@ -127,7 +127,7 @@ def test_what_stripe_tells_in_any_order_comes_to_the_same_end(kind):
 @pytest.mark.parametrize("wish", [Source.SHOPPER, Source.STAFF])
 def test_an_order_whose_end_somebody_wanted_is_cancelled_by_them(wish):
     order, who = factories.order(), factories.user()
-    assert order.ask_to_cancel(source=wish, who_id=who.pk)
+    assert order.checkout.ask_to_cancel(source=wish, who_id=who.pk)
     assert order.payment_status == PaymentStatus.PENDING, "its session can still be paid"
 
     assert order.expire(source=Source.WEBHOOK)
@@ -139,7 +139,7 @@ def test_an_order_whose_end_somebody_wanted_is_cancelled_by_them(wish):
 @pytest.mark.parametrize("status", set(PaymentStatus) - {PaymentStatus.PENDING})
 def test_only_what_is_open_can_be_wanted_cancelled(status):
     order = order_in(status, factories.product())
-    assert not order.ask_to_cancel(source=Source.SHOPPER)
+    assert not order.checkout.ask_to_cancel(source=Source.SHOPPER)
     assert order.cancelling == ""
 
 

@@ -252,7 +252,7 @@ def test_what_came_to_nothing_can_be_chosen_again(shopper, bell, end):
         order.mark_failed(payment_intent_id="pi_1", email="", source=Source.WEBHOOK)
     else:
         if end == PaymentStatus.CANCELLED:
-            order.ask_to_cancel(source=Source.SHOPPER)
+            order.checkout.ask_to_cancel(source=Source.SHOPPER)
         order.expire(source=Source.WEBHOOK)
     assert Order.objects.get().payment_status == end
 

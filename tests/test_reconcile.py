@@ -200,7 +200,7 @@ def test_a_bank_debit_is_followed_to_its_end(unheard, shopper, bell, iban, end):
 
 def test_a_wish_to_cancel_that_stripe_did_not_hear_is_repeated(stripe, shopper, bell):
     order = bought(shopper, bell)
-    order.ask_to_cancel(source=Source.SHOPPER)
+    order.checkout.ask_to_cancel(source=Source.SHOPPER)
 
     run()
     assert state(order) == (PaymentStatus.CANCELLED, 2)
@@ -210,7 +210,7 @@ def test_a_wish_to_cancel_that_stripe_did_not_hear_is_repeated(stripe, shopper, 
 
 def test_a_wish_to_cancel_is_forgotten_when_its_shopper_goes_to_pay_after_all(stripe, shopper, bell):
     order = bought(shopper, bell)
-    order.ask_to_cancel(source=Source.SHOPPER)
+    order.checkout.ask_to_cancel(source=Source.SHOPPER)
     assert bought(shopper, bell) == order
 
     assert run().orders_asked == 0
@@ -222,7 +222,7 @@ def test_a_wish_to_cancel_is_forgotten_when_its_shopper_goes_to_pay_after_all(st
 
 def test_a_payment_that_was_faster_than_the_wish_to_cancel_counts(stripe, shopper, bell):
     order = paid_at_stripe(stripe, bought(shopper, bell))
-    order.ask_to_cancel(source=Source.SHOPPER)
+    order.checkout.ask_to_cancel(source=Source.SHOPPER)
 
     run()
     assert state(order) == (PaymentStatus.PAID, 2)
@@ -251,7 +251,7 @@ def test_an_order_that_got_a_new_session_does_not_end_with_its_lost_one(stripe, 
 
 def test_what_staff_want_cancelled_is_not_paid_after_all(stripe, shopper, bell):
     order = bought(shopper, bell)
-    order.ask_to_cancel(source=Source.STAFF)
+    order.checkout.ask_to_cancel(source=Source.STAFF)
 
     assert shopper.post(f"/orders/{order.public_id}/pay/")["Location"] == order.get_absolute_url()
     assert state(order) == (PaymentStatus.CANCELLED, 2)

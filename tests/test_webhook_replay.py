@@ -199,7 +199,7 @@ def test_word_of_a_payment_after_the_expiry_waits_for_the_money_itself_24(delive
 
 
 def test_the_end_of_another_session_of_the_same_order_is_not_the_orders_end(deliver, order, state):
-    order.attach_session("cs_test_ours")
+    order.checkout.attach_session("cs_test_ours")
     foreign = expired(order, id="cs_test_that_nobody_saw")
     assert deliver(foreign).status_code == 200
 

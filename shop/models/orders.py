@@ -8,7 +8,6 @@ whether anything changed. Late and repeated news are boring: False.
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +19,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from shop.jobs import hurry_emails
+from shop.models.checkout import CHECKOUT_LASTS, Checkout
 from shop.models.fulfilment import Fulfilment
 from shop.models.lines import OrderLine
 from shop.models.moves import FULFILLING, HOLDING, FulfilmentStatus, PaymentStatus, allowed
@@ -28,9 +28,6 @@ from shop.models.products import Product
 from shop.models.timeline import OrderChange, Source
 from shop.shoppers import Shopper
 from shop.signals import announce, order_changed
-
-# Stripe wants at least 30 minutes, counted by its own clock at the moment it is asked.
-CHECKOUT_LASTS = timedelta(minutes=31)
 
 
 class Order(models.Model):
@@ -182,6 +179,10 @@ class Order(models.Model):
         return self.amount_total - self.refunded_amount if self.payment_status == PaymentStatus.PAID else 0
 
     @property
+    def checkout(self) -> Checkout:
+        return Checkout(self)
+
+    @property
     def fulfilment(self) -> Fulfilment:
         return Fulfilment(self)
 
@@ -286,44 +287,6 @@ class Order(models.Model):
                 user_id=user_id,
                 cart=None if twin.exists() else self.cart,
             )
-
-    # --- not news for a shopper: no version, no announcement --------------------------------------
-
-    def ask_to_cancel(self, *, source: Source, who_id: int | None = None) -> bool:
-        """Remember that the session is ended on purpose; whether there still is something to cancel.
-
-        Whoever hears first that it has ended, webhook or caller, cancels the order (`expire`).
-        """
-        pending = Order.objects.filter(pk=self.pk, payment_status=PaymentStatus.PENDING)
-        asked = pending.update(cancelling=source, cancelling_who=who_id)
-        self.refresh_from_db()
-        return bool(asked)
-
-    def keep(self) -> None:
-        """A shopper who goes to pay it does not want it cancelled any more. What staff want stands."""
-        Order.objects.filter(pk=self.pk, cancelling=Source.SHOPPER).update(cancelling="")
-        self.refresh_from_db()
-
-    def attach_session(self, session_id: str) -> bool:
-        """Whether this is the order's Checkout Session now: not if it has another, or is no longer open."""
-        free = Order.objects.filter(pk=self.pk, stripe_session_id=None, payment_status=PaymentStatus.PENDING)
-        attached = free.update(stripe_session_id=session_id)
-        self.refresh_from_db()
-        return bool(attached) or self.stripe_session_id == session_id
-
-    def forget_session(self, session_id: str) -> None:
-        """Stripe does not know it (any more)."""
-        if Order.objects.filter(pk=self.pk, stripe_session_id=session_id).update(stripe_session_id=None):
-            self.next_attempt()
-        self.refresh_from_db()
-
-    def next_attempt(self) -> None:
-        """Ask Stripe afresh: under a new idempotency key, with the full time to pay. Once, if two want to."""
-        current = Order.objects.filter(pk=self.pk, checkout_attempt=self.checkout_attempt)
-        current.update(
-            checkout_attempt=self.checkout_attempt + 1, checkout_expires_at=timezone.now() + CHECKOUT_LASTS
-        )
-        self.refresh_from_db()
 
     # --- how a verb works -------------------------------------------------------------------------
 

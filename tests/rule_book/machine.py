@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
             return
         sale = self.bank.open(order, order.amount_total + meddled)
         if not lost:
-            order.attach_session(sale.session["id"])
+            order.checkout.attach_session(sale.session["id"])
 
     @where(lambda sale: bool(sale.may_happen()))
     @rule(picks=HAPPENINGS)
