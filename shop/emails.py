@@ -23,7 +23,7 @@ from django.utils.timezone import now
 from shop import links
 from shop.letters import Letter, letter, links_letter
 from shop.models import LinksEmail, Order, OrderEmail
-from shop.models.letters import MOST_USES
+from shop.models.links import MOST_USES
 
 log = logging.getLogger(__name__)
 

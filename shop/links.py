@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shop.models import Order, OrderGrant, OrderLink
-from shop.models.letters import MOST_USES
+from shop.models.links import MOST_USES
 from shop.shoppers import Shopper
 
 LASTS = timedelta(days=30)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from shop.models import Order, Source
-from shop.models.letters import OrderGrant
+from shop.models.links import OrderGrant
 from tests import factories, stripe_events
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from django.db.models import F
 from sandbox.environment import ROOT
 from shop import emails, jobs
 from shop.models import OrderEmail, PaymentStatus, Source
-from shop.models.letters import MOST_TRIES
+from shop.models.emails import MOST_EMAIL_TRIES
 from tests import factories, stripe_events
 from tests.mail_server import MailServer
 from tests.worker import waiting, work
@@ -144,12 +144,12 @@ def test_one_that_fails_keeps_no_other_waiting(order, deliver, server):
 def test_what_fails_for_days_is_given_up_and_said_loudly(order, deliver, server, caplog):
     server.answers = ["451 not now"] * 99
     deliver(stripe_events.completed(order))
-    for _ in range(MOST_TRIES + 3):
+    for _ in range(MOST_EMAIL_TRIES + 3):
         time_goes_by()
         emails.send_due()
 
     email = OrderEmail.objects.get()
-    assert (email.tries, email.due_at, email.sent_at) == (MOST_TRIES, None, None)
+    assert (email.tries, email.due_at, email.sent_at) == (MOST_EMAIL_TRIES, None, None)
     assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
 
 

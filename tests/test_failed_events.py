@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from shop.models import Order, Outcome, PaymentStatus, StripeEvent
-from shop.models.events import MOST_TRIES
+from shop.models.events import MOST_EVENT_RETRIES
 from shop.reconcile import Reconciler
 from tests import factories
 from tests.stripe_events import completed, dispute, event, refund
@@ -151,7 +151,7 @@ def test_what_fails_again_and_again_is_given_up_once_and_loudly(deliver, stripe,
         assert retry().events_retried == 1
         tries += 1
 
-    assert tries == MOST_TRIES + 1
+    assert tries == MOST_EVENT_RETRIES + 1
     assert retry().events_retried == 0
     alerts = [record for record in caplog.records if record.levelname == "CRITICAL"]
     assert len(alerts) == 1

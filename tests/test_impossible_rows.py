@@ -24,7 +24,7 @@ from shop.models import (
     RefundStatus,
     Source,
 )
-from shop.models.letters import MOST_USES
+from shop.models.links import MOST_USES
 from tests import factories
 
 pytestmark = pytest.mark.django_db

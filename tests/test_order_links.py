@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from shop.links import link_to
 from shop.models import OrderGrant, OrderLink, Source
-from shop.models.letters import MOST_USES
+from shop.models.links import MOST_USES
 from shop.shoppers import GUEST_COOKIE
 from shop.visits import Visit, ended
 from tests import factories, live

@@ -23,7 +23,7 @@ from shop.models import (
     Source,
     StripeEvent,
 )
-from shop.models.events import MOST_TRIES
+from shop.models.events import MOST_EVENT_RETRIES
 from shop.patience import Patience
 from shop.reconcile import Reconciler
 from tests import factories, stripe_events
@@ -342,7 +342,7 @@ def test_a_stored_event_is_tried_again_with_growing_gaps_and_given_up_loudly(str
     event = stripe_events.completed(order, client_reference_id="6f9619ff-8b86-4011-b42d-00c04fc964ff")
     deliver(event)
     gaps = []
-    for _ in range(MOST_TRIES):
+    for _ in range(MOST_EVENT_RETRIES):
         retry_at = StripeEvent.objects.get().retry_at
         assert retry_at is not None
         gaps.append(round((retry_at - timezone.now()).total_seconds() / 60))
@@ -350,7 +350,7 @@ def test_a_stored_event_is_tried_again_with_growing_gaps_and_given_up_loudly(str
         waited(minutes=gaps[-1] + 1)
         assert run().events_retried == 1
 
-    assert gaps == [2**tries for tries in range(MOST_TRIES)]
+    assert gaps == [2**tries for tries in range(MOST_EVENT_RETRIES)]
     assert StripeEvent.objects.get().retry_at is None
     assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
     assert event["id"] in caplog.text
@@ -373,7 +373,7 @@ def test_an_event_that_came_before_its_order_is_applied_when_the_order_is_there(
 
 def test_an_event_that_stripe_itself_sends_in_vain_is_given_up_as_loudly(deliver, caplog):
     event = stripe_events.completed(factories.order(), client_reference_id=None)
-    for _ in range(MOST_TRIES + 1):
+    for _ in range(MOST_EVENT_RETRIES + 1):
         assert deliver(event).status_code == 200
     assert [record.levelname for record in caplog.records].count("CRITICAL") == 1
 

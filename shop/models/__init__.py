@@ -1,8 +1,9 @@
 from shop.models.disputes import Dispute, DisputeFacts
+from shop.models.emails import LinksEmail, OrderEmail
 from shop.models.events import Outcome, StripeEvent
 from shop.models.fulfilment import NotRestockable
-from shop.models.letters import LinksEmail, OrderEmail, OrderGrant, OrderLink
 from shop.models.lines import OrderLine
+from shop.models.links import OrderGrant, OrderLink
 from shop.models.moves import DisputeStatus, FulfilmentStatus, PaymentStatus, RefundStatus
 from shop.models.orders import Order
 from shop.models.products import Product, SoldOut

@@ -22,7 +22,7 @@ class Outcome(models.TextChoices):
 # Worth another look when Stripe or staff send it again.
 OPEN = frozenset({Outcome.RECEIVED, Outcome.UNMATCHED, Outcome.FAILED})
 
-MOST_TRIES = 10
+MOST_EVENT_RETRIES = 10
 """What failed or found no order is tried again after 1, 2, 4, … minutes, the last time after 17 hours."""
 
 
@@ -71,7 +71,7 @@ _SETTLED = (
 )
 _TRY_AGAIN = f"""
 UPDATE shop_stripeevent SET outcome = %s, order_id = %s, error = %s, tries = tries + 1,
-    retry_at = CASE WHEN tries < {MOST_TRIES} THEN now() + interval '1 minute' * power(2, tries) END
+    retry_at = CASE WHEN tries < {MOST_EVENT_RETRIES} THEN now() + interval '1 minute' * power(2, tries) END
 WHERE id = %s
 RETURNING retry_at IS NOT NULL
 """  # noqa: S608  a number of ours

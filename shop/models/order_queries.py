@@ -11,8 +11,8 @@ from django.db.models import ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from shop.models.letters import OrderGrant
 from shop.models.lines import order_lines
+from shop.models.links import OrderGrant
 from shop.models.moves import HOLDING, PaymentStatus
 from shop.models.timeline import order_changes
 from shop.shoppers import Shopper
