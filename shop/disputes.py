@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shop.models import Dispute, DisputeFacts, DisputeStatus, Order, Outcome, Source
-from shop.refunds import paid_order
+from shop.models.moves import HARMLESS
+from shop.refunds import of_no_paid_order, paid_order
 from shop.stripe_json import id_of, inner, text, whole
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,19 @@ def apply_dispute(dispute: Mapping[str, Any], source: Source) -> tuple[Outcome, 
     facts = read(dispute)
     order = paid_order(facts.payment_intent_id)
     if order is None:
-        log.error("Stripe dispute %s belongs to no paid order of ours", facts.id)
-        return Outcome.UNMATCHED, None
+        return _of_no_paid_order(facts, source)
     changed = Dispute.objects.record(order, facts, source)
     if changed:
         log.error("Order %s is disputed: %s (%s)", order.public_id, facts.status, facts.reason)
     return (Outcome.APPLIED if changed else Outcome.IGNORED), order
+
+
+def _of_no_paid_order(facts: DisputeFacts, source: Source) -> tuple[Outcome, Order | None]:
+    """Unlike a refund of a payment that was held, nobody here asked for it: staff must answer the bank."""
+    outcome, order = of_no_paid_order(f"dispute {facts.id}", facts.payment_intent_id)
+    if order is None or facts.status in HARMLESS:
+        return outcome, order
+    reason = f"A bank disputes a payment that is not this order's own, {facts.payment_intent_id}."
+    if order.flag(reason, source=source):
+        log.error("Dispute %s is of a payment held at order %s", facts.id, order.public_id)
+    return Outcome.HELD, order

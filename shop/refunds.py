@@ -12,7 +12,7 @@ import stripe
 from asgiref.sync import sync_to_async
 
 from shop.jobs import defer
-from shop.models import Order, Outcome, PaymentStatus, Refund, RefundFacts, RefundStatus, Source
+from shop.models import Order, Outcome, PaymentStatus, Refund, RefundFacts, RefundStatus, Source, StripeEvent
 from shop.stripe_client import from_stripe
 from shop.stripe_json import id_of, inner, text, uuid, whole
 
@@ -91,8 +91,7 @@ def apply_refund(refund: Mapping[str, Any], source: Source) -> tuple[Outcome, Or
     facts = read(refund)
     order = paid_order(facts.payment_intent_id)
     if order is None:
-        log.error("Stripe refund %s belongs to no paid order of ours", facts.id)
-        return Outcome.UNMATCHED, None
+        return of_no_paid_order(f"refund {facts.id}", facts.payment_intent_id)
     if facts.currency != order.currency or facts.amount <= 0:
         order.flag("Stripe refunded in another currency than the order's.", source=source)
         log.error("Stripe refund %s differs in currency from order %s", facts.id, order.public_id)
@@ -103,10 +102,10 @@ def apply_refund(refund: Mapping[str, Any], source: Source) -> tuple[Outcome, Or
 
 def apply_charge(charge: Mapping[str, Any], source: Source) -> tuple[Outcome, Order | None]:
     """`charge.refunded` tells a sum and not which refunds: where ours differs, we ask for them."""
-    order = paid_order(id_of(charge.get("payment_intent")))
+    payment_intent_id = id_of(charge.get("payment_intent"))
+    order = paid_order(payment_intent_id)
     if order is None:
-        log.error("Stripe charge %s belongs to no paid order of ours", text(charge.get("id")))
-        return Outcome.UNMATCHED, None
+        return of_no_paid_order(f"charge {text(charge.get('id'))}", payment_intent_id)
     if whole(charge.get("amount_refunded")) == order.refunded_amount:
         return Outcome.IGNORED, order
     defer("look_up_refunds", order_id=order.pk)
@@ -119,3 +118,21 @@ def paid_order(payment_intent_id: str) -> Order | None:
         return None
     paid = Order.objects.filter(payment_intent_id=payment_intent_id, payment_status=PaymentStatus.PAID)
     return paid.first()
+
+
+def of_no_paid_order(what: str, payment_intent_id: str) -> tuple[Outcome, Order | None]:
+    """What Stripe tells of a payment that paid none of our orders. One that was held is staff's to give back,
+    and no part of what its order has cost.
+    """
+    if order := order_held_for(payment_intent_id):
+        return Outcome.IGNORED, order
+    log.error("Stripe %s belongs to no paid order of ours", what)
+    return Outcome.UNMATCHED, None
+
+
+def order_held_for(payment_intent_id: str) -> Order | None:
+    """The order at which staff were asked to look at this payment: a second one, or of another amount."""
+    if not payment_intent_id:
+        return None
+    held = StripeEvent.objects.held_of_payment(payment_intent_id)
+    return next((event.order for event in held if event.order), None)

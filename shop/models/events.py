@@ -1,10 +1,13 @@
 """The inbox of Stripe's events: its primary key makes each of them count once."""
 
+import json
 from typing import TYPE_CHECKING
 
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+from shop.stripe_json import id_of
 
 if TYPE_CHECKING:
     from shop.models.orders import Order
@@ -61,6 +64,15 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             )
             return not again or bool(cursor.fetchone()[0])
 
+    def held_of_payment(self, payment_intent_id: str) -> "list[StripeEvent]":
+        """Sessions that this payment completed but that paid no order, newest first: staff were asked to look
+        at it. With their orders.
+        """
+        sessions = self.filter(outcome=Outcome.HELD, type__startswith="checkout.session.")
+        # The text finds candidates only, among the few that are held: it may stand anywhere in them.
+        found = sessions.filter(payload__contains=payment_intent_id).select_related("order")
+        return [event for event in found if event.payment_intent_id == payment_intent_id]
+
     def to_try_again(self) -> "StripeEventQuerySet":
         """Those whose time has come, longest waiting first."""
         return self.filter(retry_at__lte=Now()).order_by("retry_at")
@@ -99,7 +111,13 @@ class StripeEvent(models.Model):
             models.Index(
                 fields=["retry_at"], condition=Q(retry_at__isnull=False), name="events_to_try_again"
             ),
+            models.Index(fields=["-received_at"], condition=Q(outcome="held"), name="events_held"),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+    @property
+    def payment_intent_id(self) -> str:
+        """Of the payment that it tells of; empty if it tells of none."""
+        return id_of(json.loads(self.payload)["data"]["object"].get("payment_intent"))
