@@ -17,9 +17,9 @@ from channels.db import database_sync_to_async
 from realtime.fragments import Audience, Fragment, audiences, order_fragment, stock_fragment, stock_key
 from realtime.pages import OVERLAP, Page
 from realtime.topics import CATALOG, orders_in
-from shop.dashboard.details import with_details
 from shop.models import Order, Product
 from shop.models.clock import database_now
+from shop.models.order_queries import with_details
 from shop.visits import End, Visit, ended
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from shop import rights
 from shop.dashboard.access import StaffRequest
-from shop.dashboard.details import with_details
 from shop.dashboard.forms import OrderForm, RefundForm, RestockForm, ShipForm
 from shop.models import Order
 from shop.models.clock import database_now
+from shop.models.order_queries import with_details
 
 LEVELS = {"success": messages.SUCCESS, "warning": messages.WARNING}
 

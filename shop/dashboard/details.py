@@ -1,23 +1,9 @@
-"""What staff see of an order and its shopper does not. Read for many at once, shown by live/_payment.html."""
+"""What staff can do with an order, which they read `with_details`; shown by live/_payment.html."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from django.db.models import Prefetch, prefetch_related_objects
-
-from shop.models import FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus, StripeEvent
+from shop.models import FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus
 from shop.models.moves import UNDO, allowed
-
-
-def with_details(orders: Sequence[Order]) -> Sequence[Order]:
-    """The same orders with refunds, disputes, Stripe's events, and the names of who did what.
-
-    Four queries however many they are, and as many again for orders that did not come `in_full`.
-    """
-    # What Stripe signed may tell of cardholders: whoever wants to read it has to ask for it.
-    events = Prefetch("events", StripeEvent.objects.defer("payload").order_by("received_at"))
-    prefetch_related_objects(orders, "refunds__requested_by", "disputes", events)
-    prefetch_related_objects([change for order in orders for change in order.timeline], "who")
-    return orders
 
 
 def actions(order: Order) -> Iterator[str]:
