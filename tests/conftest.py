@@ -13,7 +13,8 @@ from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
 from realtime import sweep
-from tests import stripe_events
+from shop.models import Order, Product
+from tests import factories, stripe_events
 from tests.bad_line import BadLine, bad_line
 from tests.local_stripe import KEY, LocalStripe
 from tests.stack import Stack
@@ -42,6 +43,30 @@ def _no_throttles(monkeypatch: pytest.MonkeyPatch) -> None:
 def shopper() -> Client:
     """A browser that has not been here before; factories.shopper_of names its guest after the first visit."""
     return Client()
+
+
+@pytest.fixture
+def bell() -> Product:
+    """Five in the house."""
+    return factories.product(stock=5)
+
+
+@pytest.fixture
+def order(bell: Product) -> Order:
+    """Two of them, to be paid."""
+    return factories.order(None, (bell, 2))
+
+
+@pytest.fixture
+def state(order: Order, bell: Product) -> Callable[[], tuple[str, int, int | None, int]]:
+    """What the database says of the order and its stock: payment status, version, stock, held."""
+
+    def read() -> tuple[str, int, int | None, int]:
+        order.refresh_from_db()
+        bell.refresh_from_db()
+        return (order.payment_status, order.version, bell.stock, bell.held)
+
+    return read
 
 
 @pytest.fixture

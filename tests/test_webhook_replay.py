@@ -17,28 +17,6 @@ def outcome_of(event):
     return StripeEvent.objects.get(pk=event["id"]).outcome
 
 
-@pytest.fixture
-def bell():
-    return factories.product(stock=5)
-
-
-@pytest.fixture
-def order(bell):
-    return factories.order(None, (bell, 2))
-
-
-@pytest.fixture
-def state(order, bell):
-    """What the database says of the order and its stock: payment status, version, stock, held."""
-
-    def read():
-        order.refresh_from_db()
-        bell.refresh_from_db()
-        return (order.payment_status, order.version, bell.stock, bell.held)
-
-    return read
-
-
 # --- again and again ------------------------------------------------------------------------------
 
 
