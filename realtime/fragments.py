@@ -55,40 +55,36 @@ class Audience:
     key: str
     partial: str
     into_list: str = ""
-    hurried: bool = True
+    hurried: bool = False
     """Whether the payment itself renders it; otherwise it only hints, and who shows it looks for itself."""
+    detailed: bool = False
+    """Whether it shows what only staff may see, which has to be read first."""
 
 
 def audiences(order: Order) -> tuple[Audience, ...]:
     """The order's own page, its shopper's lists, and staff's page of it."""
     public_id, key = order.public_id, order_key(order)
     return (
-        Audience(order_topic(public_id), key, "live/_order.html"),
+        Audience(order_topic(public_id), key, "live/_order.html", hurried=True),
         Audience(owner_topic(order), key, "live/_order_row.html", into_list="#orders"),
-        Audience(payment_topic(public_id), f"payment-{public_id}", "live/_payment.html", hurried=False),
+        Audience(payment_topic(public_id), f"payment-{public_id}", "live/_payment.html", detailed=True),
     )
 
 
 def order_fragments(order: Order) -> Iterator[Fragment]:
-    """What shoppers see of the order: on its own page, and in their lists.
-
-    Rendered one by one, so that who waits for the first need not wait for the second.
-    """
-    return (order_fragment(order, audience) for audience in audiences(order) if audience.hurried)
-
-
-def order_hints(order: Order) -> Iterator[Fragment]:
-    """For staff: a payment does not wait for what only they see."""
-    changed_at = order.updated_at.timestamp()
+    """What hurries to the pages that show the order: the new state for its own page, hints for the others."""
     for audience in audiences(order):
-        if not audience.hurried:
-            yield Fragment(audience.topic, audience.key, order.version, changed_at, html="")
+        yield order_fragment(order, audience) if audience.hurried else _hint(order, audience)
 
 
 def order_fragment(order: Order, audience: Audience) -> Fragment:
     """The order as this audience sees it."""
     context = {"order": order, "into_list": audience.into_list}
     return _fragment(order, audience.topic, audience.key, audience.partial, context)
+
+
+def _hint(order: Order, audience: Audience) -> Fragment:
+    return Fragment(audience.topic, audience.key, order.version, order.updated_at.timestamp(), html="")
 
 
 def stock_fragment(product: Product) -> Fragment:

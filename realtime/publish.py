@@ -29,7 +29,7 @@ def publish(fragments: Iterable[Fragment]) -> None:
     """
     if hub := running_hub():
         for fragment in fragments:
-            hub.loop.call_soon_threadsafe(_post, hub, fragment)
+            hub.loop.call_soon_threadsafe(post, hub, fragment)
             # The loop sends this one while we wait with the next: Python runs one thread at a time, and
             # otherwise our rendering would keep it from doing so.
             if fragment.html:
@@ -38,7 +38,8 @@ def publish(fragments: Iterable[Fragment]) -> None:
         async_to_sync(_send_all)(list(fragments))
 
 
-def _post(hub: Hub, fragment: Fragment) -> None:
+def post(hub: Hub, fragment: Fragment) -> None:
+    """From the hub's own loop: to its pages at once, and to Redis when that can take it."""
     global _postman
     hub.relay(fragment)
     address = fragment.topic, fragment.key

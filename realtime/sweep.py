@@ -107,7 +107,7 @@ def _changed_orders(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:
     changed = Order.objects.filter(orders_in(pages), updated_at__gte=after)
     few = changed.only("public_id", "user_id", "guest_id", "version", "updated_at")
     orders = Order.objects.in_full([order.pk for order in few if _wanting(pages, order)])
-    with_details([order for order in orders if any(not them.hurried for them in _wanting(pages, order))])
+    with_details([order for order in orders if any(them.detailed for them in _wanting(pages, order))])
     for order in orders:
         for audience in _wanting(pages, order):
             yield order_fragment(order, audience)

@@ -8,7 +8,7 @@ from django.template import Template
 from django.test import Client
 from django.test.signals import template_rendered
 
-from realtime import sweep
+from realtime import stock, sweep
 from shop.models import PaymentStatus
 from tests import factories, stripe_events
 from tests.live import Page, Queries, Socket, an_order, in_thread, live
@@ -55,6 +55,7 @@ async def greeted(pages: list[Page]) -> int:
 async def test_greeting_many_pages_at_once_takes_as_many_queries_as_greeting_two(monkeypatch):
     monkeypatch.setattr(sweep, "GATHERING", 0.5)
     monkeypatch.setattr(sweep, "INTERVAL", 3600)
+    monkeypatch.setattr(stock, "PAUSE", 0)  # what the orders did to it was read before we count
 
     two = await greeted(await pages_of_guests_and_members(2))
     twenty = await greeted(await pages_of_guests_and_members(20))
@@ -91,6 +92,20 @@ async def test_a_change_is_rendered_once_for_each_audience_however_many_pages_sh
     for page in strangers:
         await page.frame(lambda frame: frame.key.startswith("stock-"))
     assert sorted(pushes) == ["live/_order.html", "live/_order_row.html", "live/_stock.html"]
+
+
+async def test_a_rush_of_orders_reads_and_renders_the_stock_once_for_what_gathered(
+    monkeypatch, no_patrols, pushes
+):
+    bell = await in_thread(factories.product)(stock=50)
+    page = await live(Client())
+    monkeypatch.setattr(stock, "PAUSE", 1)
+    pushes.clear()
+
+    await in_thread(lambda: [factories.order(factories.guest(), (bell, 1)) for _ in range(20)])()
+
+    await page.frame(lambda frame: 'data-available="30"' in frame.text)
+    assert pushes.count("live/_stock.html") <= 2  # the first at once, and one for all that followed it
 
 
 async def test_what_was_hurried_is_not_rendered_again_by_the_patrol(shopper, deliver, quick_patrols, pushes):

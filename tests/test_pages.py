@@ -14,7 +14,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 
-from realtime.fragments import order_fragments, stock_fragment
+from realtime.fragments import Fragment, audiences, order_fragment, stock_fragment
 from shop.models import Order, PaymentStatus, Product, Source, StripeEvent
 from shop.shoppers import Shopper
 from tests import factories, stripe_events
@@ -204,7 +204,7 @@ def test_a_name_is_shown_whole_and_as_text_wherever_it_appears_48_49(client, nam
         "admin's order": staff.get(reverse("admin:shop_order_change", args=[order.pk])),
     }
     shown = {what: page.text for what, page in pages.items()}
-    shown |= {f"push {fragment.topic}": fragment.html for fragment in order_fragments(order)}
+    shown |= {f"push {fragment.topic}": fragment.html for fragment in _pushes(order)}
     for what, html in shown.items():
         assert name in unescape(html), what
         assert not [markup for markup in MARKUP if markup in html], what
@@ -214,7 +214,7 @@ def test_a_push_is_what_the_page_includes(client):
     client.get("/")
     bell = factories.product(name='<b>"Bell"</b>')
     order = factories.order(factories.shopper_of(client), (bell, 1))
-    whole, row = order_fragments(Order.objects.in_full([order.pk])[0])
+    whole, row = _pushes(Order.objects.in_full([order.pk])[0])
 
     def inside(fragment):
         [partial] = re.findall(r"^<hx-partial [^>]*>(.*)</hx-partial>\s*$", fragment.html, re.DOTALL)
@@ -226,9 +226,14 @@ def test_a_push_is_what_the_page_includes(client):
     assert inside(stock_fragment(bell)) in client.get("/").text
 
 
+def _pushes(order: Order) -> list[Fragment]:
+    """What shoppers are pushed: for the order's own page, and for their lists."""
+    return [order_fragment(order, audience) for audience in audiences(order) if not audience.detailed]
+
+
 def test_a_push_knows_no_viewer_and_no_token(client):
     order = factories.order()
-    for fragment in order_fragments(order):
+    for fragment in _pushes(order):
         assert "csrf" not in fragment.html
         assert str(order.guest_id) not in fragment.html
         assert Shopper(guest_id=order.guest_id).key[1:] not in fragment.html
