@@ -1,6 +1,6 @@
 from shop.models.disputes import Dispute, DisputeFacts
 from shop.models.emails import LinksEmail, OrderEmail
-from shop.models.events import Outcome, StripeEvent
+from shop.models.events import Outcome, RefusedDelivery, StripeEvent
 from shop.models.fulfilment import NotRestockable
 from shop.models.lines import OrderLine
 from shop.models.links import OrderGrant, OrderLink
@@ -30,6 +30,7 @@ __all__ = [
     "Refund",
     "RefundFacts",
     "RefundStatus",
+    "RefusedDelivery",
     "SoldOut",
     "Source",
     "StripeEvent",

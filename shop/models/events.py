@@ -94,6 +94,11 @@ class StripeEvent(models.Model):
     type = models.CharField(max_length=255)
     created = models.DateTimeField(help_text="By Stripe's clock")
     received_at = models.DateTimeField(db_default=Now())
+    last_received_at = models.DateTimeField(db_default=Now(), help_text="The newest delivery")
+    commit_seconds = models.FloatField(null=True, editable=False, help_text="From its receipt to the commit")
+    push_seconds = models.FloatField(
+        null=True, editable=False, help_text="From the commit until open pages were told"
+    )
     payload = models.TextField(help_text="The body as Stripe signed it")
     outcome = models.CharField(max_length=20, choices=Outcome, db_default=Outcome.RECEIVED)
     attempts = models.PositiveIntegerField(db_default=1, help_text="Deliveries of it so far")
@@ -108,6 +113,7 @@ class StripeEvent(models.Model):
         ordering = ["-received_at"]
         indexes = [
             models.Index(fields=["-received_at"], name="events_newest_first"),
+            models.Index(fields=["-last_received_at"], name="events_last_delivered"),
             models.Index(
                 fields=["retry_at"], condition=Q(retry_at__isnull=False), name="events_to_try_again"
             ),
@@ -121,3 +127,19 @@ class StripeEvent(models.Model):
     def payment_intent_id(self) -> str:
         """Of the payment that it tells of; empty if it tells of none."""
         return id_of(json.loads(self.payload)["data"]["object"].get("payment_intent"))
+
+
+class RefusedDelivery(models.Model):
+    """How many deliveries were refused in an hour, and why. No more is kept: they may be anybody's."""
+
+    reason = models.CharField(max_length=100)
+    hour = models.DateTimeField()
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-hour", "reason"]
+        verbose_name_plural = "refused deliveries"
+        constraints = [models.UniqueConstraint(fields=["hour", "reason"], name="one_count_per_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.count} × {self.reason}"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, Prefetch, Q, prefetch_related_objects
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from shop.models.events import StripeEvent
@@ -20,6 +20,9 @@ from shop.shoppers import Shopper
 
 if TYPE_CHECKING:
     from shop.models.orders import Order
+
+CAME_IN = Coalesce("paid_at", "placed_at")
+"""`Order.came_in_at`, for the database."""
 
 _IN_FULL = """
 SELECT shop_order.*,
