@@ -4,13 +4,16 @@ import os
 import sys
 
 import django
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     django.setup()
-    call_command("migrate", interactive=False, verbosity=1)
+    try:
+        call_command("migrate", interactive=False, verbosity=1)
+    except CommandError as error:
+        sys.exit(str(error))
     call_command("seed_products")
     make_staff(os.environ["STAFF_USERNAME"], os.environ["STAFF_PASSWORD"])
 

@@ -137,6 +137,22 @@ def test_servers_that_the_environment_names_are_used_and_a_dying_part_ends_the_r
     assert alive(parts) == set()
 
 
+def test_a_database_in_use_is_not_waited_for(data_dir: Path, tmp_path: Path) -> None:
+    """As PostgreSQL has it, who asks for a lock and waits holds up all who come later."""
+    postgres = Postgres(data_dir / "postgres", logs=tmp_path, durable=False).start().wait_until_ready()
+    runner = Runner(data_dir / "own", tmp_path, DATABASE_URL=postgres.url)
+    try:
+        with psycopg.connect(postgres.url) as connection:
+            connection.execute("CREATE TABLE django_migrations (id int, app text, name text, applied time)")
+            connection.commit()
+            connection.execute("LOCK TABLE django_migrations")
+            refusal = runner.refusal()
+    finally:
+        postgres.stop()
+    assert "A table was in use for longer than 3s." in refusal
+    assert 'File "' not in refusal, "a person reads it, who needs no traceback"
+
+
 @pytest.mark.parametrize("variable", ["PORT", "SANDBOX_STRIPE_PORT"])
 def test_a_busy_port_is_named_with_the_variable_that_changes_it(
     variable: str, data_dir: Path, tmp_path: Path
