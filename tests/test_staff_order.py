@@ -27,6 +27,7 @@ ACTIONS = {
     "deliver": FULFIL_ORDER,
     "undo": FULFIL_ORDER,
     "withhold": FULFIL_ORDER,
+    "resend": FULFIL_ORDER,
 }
 """And the right that each takes, besides that of looking."""
 
@@ -247,7 +248,7 @@ def test_what_is_unpaid_can_be_cancelled_and_no_more(staff, happens, possible):
 
 
 def test_what_can_be_done_follows_the_way_of_the_goods(staff, order):
-    always = {"refund", "restock"}
+    always = {"refund", "resend", "restock"}
     assert can(staff.get(page(order))) == always | {"prepare", "withhold"}
     for action, then in (
         ("prepare", {"ship", "withhold", "undo-preparing"}),
@@ -263,10 +264,10 @@ def test_a_dispute_or_a_whole_refund_pauses_what_would_be_sent(staff, deliver, o
     deliver(stripe_events.event("charge.dispute.created", stripe_events.dispute(order)))
     deliver(stripe_events.event("refund.created", stripe_events.refund(other, other.amount_total)))
 
-    assert can(staff.get(page(order))) == {"refund", "restock", "withhold"}
+    assert can(staff.get(page(order))) == {"refund", "resend", "restock", "withhold"}
     answer = staff.post(page(order, "prepare"), headers=HTMX)
     assert said(answer) == "Nothing changed: paused, a dispute is open."
-    assert can(staff.get(page(other))) == {"restock", "withhold"}
+    assert can(staff.get(page(other))) == {"resend", "restock", "withhold"}
     assert "All of it was refunded: there is nothing to send." in text(staff.get(page(other)))
 
 
@@ -323,7 +324,7 @@ def test_nothing_is_undone_that_was_not_done(staff, order, step):
 
 def test_an_order_can_be_kept_back_and_sent_after_all(staff, order):
     staff.post(page(order, "withhold"))
-    assert can(staff.get(page(order))) == {"refund", "restock", "undo-cancelled"}
+    assert can(staff.get(page(order))) == {"refund", "resend", "restock", "undo-cancelled"}
 
     staff.post(page(order, "undo"), {"step": "cancelled"})
     assert "prepare" in can(staff.get(page(order)))

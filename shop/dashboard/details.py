@@ -16,6 +16,8 @@ def actions(order: Order) -> Iterator[str]:
         return
     if order.refundable_amount and not being_refunded(order):
         yield "refund"
+    if order.email:
+        yield "resend"
     if any(line.restockable for line in order.goods):
         yield "restock"
     yield from _steps(order)

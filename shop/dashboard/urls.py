@@ -14,4 +14,5 @@ urlpatterns = [
     path("orders/<uuid:public_id>/deliver/", views.deliver, name="deliver"),
     path("orders/<uuid:public_id>/undo/", views.undo, name="undo"),
     path("orders/<uuid:public_id>/withhold/", views.withhold, name="withhold"),
+    path("orders/<uuid:public_id>/resend/", views.resend, name="resend"),
 ]

@@ -12,7 +12,7 @@ from shop import checkout, refunds
 from shop.dashboard.access import StaffRequest, requires
 from shop.dashboard.answers import done, page, refused
 from shop.dashboard.forms import RefundForm, RestockForm, ShipForm
-from shop.models import NotRefundable, Order, PaymentStatus, Refund, Source
+from shop.models import NotRefundable, Order, OrderEmail, PaymentStatus, Refund, Source
 from shop.money import formatted
 from shop.rights import FULFIL_ORDER, REFUND_ORDER, VIEW_PAYMENTS
 
@@ -152,6 +152,18 @@ def resolve(request: StaffRequest, public_id: UUID) -> HttpResponse:
     if order.needs_attention:
         return done(request, order, "Something else has come up: look at that, too.", level="warning")
     return done(request, order, "Somebody was faster: nothing was left to look at.", level="warning")
+
+
+@require_POST
+@never_cache
+@requires(VIEW_PAYMENTS, FULFIL_ORDER)
+def resend(request: StaffRequest, public_id: UUID) -> HttpResponse:
+    order = get_object_or_404(Order, public_id=public_id)
+    if OrderEmail.objects.resend(order, who_id=request.user.pk):
+        return done(request, order, "The confirmation is sent again, with a fresh link.")
+    if order.payment_status != PaymentStatus.PAID or not order.email:
+        return done(request, order, "Not sent: it goes out for paid orders with an address.", level="warning")
+    return done(request, order, "Not again: the last one is not a minute old.", level="warning")
 
 
 def _moved(

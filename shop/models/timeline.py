@@ -85,6 +85,7 @@ class OrderChange(models.Model):
         REFUND = "refund"
         DISPUTE = "dispute"
         RESTOCK = "restock"
+        EMAIL = "email"
 
     order = models.ForeignKey("shop.Order", models.CASCADE, related_name="changes")
     version = models.PositiveIntegerField()
