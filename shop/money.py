@@ -93,9 +93,16 @@ def formatted(amount: int, currency: str, locale: str = "") -> str:
     return _formatted(amount, currency, locale or to_locale(get_language() or settings.LANGUAGE_CODE))
 
 
+def formatted_short(amount: int, currency: str) -> str:
+    """The same without a fraction of nothing but zeros, as axes want it: 5000, "eur" → "€50"; 1250 → "€12.50"."""
+    is_whole = amount % 10 ** decimals(currency) == 0
+    return _formatted(amount, currency, to_locale(get_language() or settings.LANGUAGE_CODE), is_whole)
+
+
 @lru_cache(maxsize=4096)
-def _formatted(amount: int, currency: str, locale: str) -> str:
-    places = 0 if currency in WHOLE_UNITS and amount % 100 == 0 else decimals(currency)
+def _formatted(amount: int, currency: str, locale: str, is_whole: bool = False) -> str:
+    is_whole = is_whole or (currency in WHOLE_UNITS and amount % 100 == 0)
+    places = 0 if is_whole else decimals(currency)
     value = Decimal(amount).scaleb(-decimals(currency))
     text: str = _pattern(locale, places).apply(
         value, locale, currency=currency.upper(), currency_digits=False

@@ -111,6 +111,10 @@ class Migration(migrations.Migration):
                 name="orders_paid",
             ),
         ),
+        migrations.AddIndex(
+            model_name="refund",
+            index=models.Index(fields=["created_at"], name="refunds_by_time"),
+        ),
         migrations.RunSQL(
             "UPDATE shop_stripeevent SET last_received_at = received_at", migrations.RunSQL.noop
         ),

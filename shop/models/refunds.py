@@ -128,6 +128,7 @@ class Refund(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["created_at"], name="refunds_by_time")]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_is_of_something"),
             models.CheckConstraint(condition=Q(status__in=list(RefundStatus)), name="refund_status_known"),

@@ -1,6 +1,6 @@
 from django import template
 
-from shop.money import formatted
+from shop.money import formatted, formatted_short
 
 register = template.Library()
 
@@ -9,3 +9,9 @@ register = template.Library()
 def money(amount: int, currency: str) -> str:
     """{{ order.amount_total|money:order.currency }} → €12.50, as the active language writes it"""
     return formatted(amount, currency)
+
+
+@register.filter
+def short_money(amount: int, currency: str) -> str:
+    """{{ 5000|short_money:"eur" }} → €50"""
+    return formatted_short(amount, currency)
