@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from django.template.loader import render_to_string
 
-from realtime.topics import CATALOG, order_topic, owner_topic, payment_topic
+from realtime.topics import CATALOG, PAYMENTS, order_topic, owner_topic, payment_topic
 from shop.models import Order, Product
 
 
@@ -43,6 +43,10 @@ def order_key(order: Order) -> str:
     return f"order-{order.public_id}"
 
 
+def row_key(order: Order) -> str:
+    return f"row-{order.public_id}"
+
+
 def stock_key(product: Product) -> str:
     return f"stock-{product.slug}"
 
@@ -62,12 +66,13 @@ class Audience:
 
 
 def audiences(order: Order) -> tuple[Audience, ...]:
-    """The order's own page, its shopper's lists, and staff's page of it."""
+    """The order's own page, its shopper's lists, staff's page of it, and staff's lists of all."""
     public_id, key = order.public_id, order_key(order)
     return (
         Audience(order_topic(public_id), key, "live/_order.html", hurried=True),
         Audience(owner_topic(order), key, "live/_order_row.html", into_list="#orders"),
         Audience(payment_topic(public_id), f"payment-{public_id}", "live/_payment.html", detailed=True),
+        Audience(PAYMENTS, row_key(order), "live/_payment_row.html", into_list="#payments"),
     )
 
 

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from channels.layers import get_channel_layer
 
 from realtime.fragments import Fragment
 from realtime.pages import Page
 from realtime.sweep import Sweep
+from realtime.topics import group_of
 from shop.shoppers import Shopper
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,11 @@ class Hub:
         self.loop = asyncio.get_running_loop()
         self.pages: set[Page] = set()
         self.waiting: set[Page] = set()
-        """For a sweep at once: they have just come, or there is a hint of news for them."""
+        """They have just come, and want a sweep at once."""
         self.somebody_waits = asyncio.Event()
+        self.hints: dict[tuple[str, str], Fragment] = {}
+        """Of news for pages of ours, by topic and key."""
+        self.hinted = asyncio.Event()
         self._open: Counter[Shopper] = Counter()
         self._by_topic: defaultdict[str, set[Page]] = defaultdict(set)
         self._subscribed: set[str] = set()
@@ -55,7 +59,7 @@ class Hub:
         self._layer = get_channel_layer()
         self._channel = f"shopbell.hub.{uuid.uuid4().hex}"
         keeper = Sweep(self)
-        jobs = [self._listen, self._follow_topics, keeper.greet, keeper.patrol]
+        jobs = [self._listen, self._follow_topics, keeper.greet, keeper.inform, keeper.patrol]
         self._tasks = [asyncio.create_task(_forever(job)) for job in jobs]
 
     def join(self, page: Page) -> bool:
@@ -68,11 +72,11 @@ class Hub:
         self._open[page.visit.shopper] += 1
         self.pages.add(page)
         self.waiting.add(page)
-        for topic in page.topics:
-            if topic not in self._by_topic:
+        for group in map(group_of, page.topics):
+            if group not in self._by_topic:
                 self._settled.clear()
                 self._topics_moved.set()
-            self._by_topic[topic].add(page)
+            self._by_topic[group].add(page)
         self.somebody_waits.set()
         return True
 
@@ -83,21 +87,25 @@ class Hub:
                 del self._open[page.visit.shopper]
         self.pages.discard(page)
         self.waiting.discard(page)
-        for topic in page.topics:
-            self._by_topic[topic].discard(page)
-            if not self._by_topic[topic]:
-                del self._by_topic[topic]
+        for group in map(group_of, page.topics):
+            self._by_topic[group].discard(page)
+            if not self._by_topic[group]:
+                del self._by_topic[group]
                 self._topics_moved.set()
 
     def relay(self, fragment: Fragment) -> None:
-        """Offer it to the pages that show its topic; on a hint have a sweep bring them what it is about."""
+        """Offer it to the pages that show its topic; a hint is looked into by a sweep."""
         pages = self._by_topic.get(fragment.topic, ())
         if fragment.html:
             for page in pages:
                 page.offer(fragment)
-        elif hopeful := {page for page in pages if page.wants(*fragment.state)}:
-            self.waiting |= hopeful
-            self.somebody_waits.set()
+        elif any(page.wants(*fragment.state) for page in pages):
+            self.hints[fragment.topic, fragment.key] = fragment
+            self.hinted.set()
+
+    def showing(self, groups: Collection[str]) -> set[Page]:
+        """The pages that show any of these."""
+        return {page for group in groups for page in self._by_topic.get(group, ())}
 
     async def settled(self) -> None:
         """Wait until Redis will tell us of every topic that we show, but not for long."""

@@ -32,7 +32,7 @@ class Page:
         "_word",
         "_writer",
         "caught_up",
-        "rendered_at",
+        "floor",
         "topics",
         "visit",
     )
@@ -44,25 +44,21 @@ class Page:
         self._close = close
         self.visit = visit
         self.topics = topics
-        self.rendered_at = rendered_at
+        self.floor = rendered_at - OVERLAP
+        """What changed earlier than this is in the page: it was rendered with it, or was sent it."""
         self.caught_up = False
-        self._versions: dict[str, int] = {}
+        self._versions: dict[str, tuple[int, float]] = {}
         self._mail: dict[str, Fragment] = {}
         self._word = ""
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-
-    @property
-    def floor(self) -> float:
-        """What changed earlier than this was in the page when it was rendered."""
-        return self.rendered_at - OVERLAP
 
     def wants(self, key: str, version: int, changed_at: float) -> bool:
         """Whether this state is newer than what the page shows or is about to be sent."""
         if waiting := self._mail.get(key):
             return version > waiting.version
         if key in self._versions:
-            return version > self._versions[key]
+            return version > self._versions[key][0]
         return changed_at >= self.floor
 
     def offer(self, fragment: Fragment) -> None:
@@ -76,6 +72,14 @@ class Page:
         self.caught_up = True
         self._word = word or self._word
         self._deliver()
+
+    def forget_before(self, time: float) -> None:
+        """A sweep has brought all that changed earlier (in seconds since 1970): no need to remember it.
+
+        A page that is open all day sees a whole day's orders.
+        """
+        self.floor = max(self.floor, time)
+        self._versions = {key: state for key, state in self._versions.items() if state[1] >= self.floor}
 
     def shut(self) -> None:
         """Nothing goes out any more."""
@@ -109,7 +113,7 @@ class Page:
         if self._mail:
             key = next(iter(self._mail))
             fragment = self._mail.pop(key)
-            self._versions[key] = fragment.version
+            self._versions[key] = fragment.version, fragment.changed_at
             return fragment.html
         word, self._word = self._word, ""
         return word

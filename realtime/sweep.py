@@ -1,22 +1,26 @@
 """The second way to the same page: read from the database what changed, and who may still look.
 
 A patrol every 5 s mends what no hurry-up brought. A page that opens, or comes back, is greeted with the
-same sweep at once, so nothing falls between its rendering and its socket. A hint of news asks for one, too.
+same sweep at once, so nothing falls between its rendering and its socket. Hints are looked into likewise.
 """
 
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.db.models import Q
 
+from realtime.feeds import Feeds, feeds_in
 from realtime.fragments import Audience, Fragment, audiences, order_fragment, stock_fragment, stock_key
 from realtime.pages import OVERLAP, Page
-from realtime.topics import CATALOG, orders_in
+from realtime.panels import PACE, Panels
+from realtime.topics import CATALOG, PAYMENTS, WEBHOOKS, orders_in
 from shop.models import Order, Product
 from shop.models.clock import database_now
 from shop.models.order_queries import with_details
@@ -28,62 +32,15 @@ if TYPE_CHECKING:
 INTERVAL = 4.5
 """Seconds between patrols: with the time that one takes, every 5 s."""
 GATHERING = 0.05
-"""Seconds to gather pages in: two thousand that return at once share a handful of queries."""
+"""Seconds to gather pages or hints in: two thousand that come at once share a handful of queries."""
 HEARTBEAT = 3
 """Patrols from one word to every page to the next."""
+MOST_NEWS = 500
+"""Orders of which a page is told one by one; one that missed more has to be loaded anew."""
 CLOSE_CODES = {End.SESSION_OVER: 4401, End.RIGHT_LOST: 4403}
+TOO_MUCH_MISSED = 4409
 
 PagesByTopic = dict[str, list[Page]]
-
-
-class Sweep:
-    """One per hub."""
-
-    def __init__(self, hub: "Hub") -> None:
-        self._hub = hub
-        # The patrol reads on from here: by the database's clock, in seconds since 1970.
-        self._seen_until: float | None = None
-        self._patrols = 0
-
-    async def greet(self) -> None:
-        """Bring those who wait up to date, and let newcomers in."""
-        await self._hub.somebody_waits.wait()
-        self._hub.somebody_waits.clear()
-        await asyncio.sleep(GATHERING)
-        waiting, self._hub.waiting = self._hub.waiting, set()
-        await self._hub.settled()
-        try:
-            await self._over(waiting, since=min((page.floor for page in waiting), default=0), say=True)
-        except Exception:
-            self._hub.waiting |= waiting & self._hub.pages
-            self._hub.somebody_waits.set()
-            raise
-
-    async def patrol(self) -> None:
-        """Look at all pages that were let in."""
-        await asyncio.sleep(INTERVAL)
-        pages = {page for page in self._hub.pages if page.caught_up}
-        since = self._seen_until or min((page.floor for page in pages), default=0)
-        self._patrols += 1
-        as_of = await self._over(pages, since, say=self._patrols % HEARTBEAT == 0)
-        self._seen_until = as_of - OVERLAP if as_of else self._seen_until
-
-    async def _over(self, pages: Collection[Page], since: float, *, say: bool) -> float | None:
-        """Sweep over some pages; returns the database's time before it looked, None if there was nobody."""
-        if not pages:
-            return None
-        by_topic = _by_topic(pages)
-        news: News = await database_sync_to_async(look)(by_topic, {page.visit for page in pages}, since)
-        for fragment in news.fragments:
-            for page in by_topic[fragment.topic]:
-                page.offer(fragment)
-        word = json.dumps({"as_of": news.as_of}) if say else ""
-        for page in self._hub.pages.intersection(pages):
-            if end := news.ended.get(page.visit):
-                page.end(CLOSE_CODES[end])
-            else:
-                page.confirm(word)
-        return news.as_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,34 +50,151 @@ class News:
     as_of: float
     fragments: list[Fragment]
     ended: dict[Visit, End]
+    too_much: bool
+    """Whether staff's lists have missed more than they can be told of one by one."""
 
 
-def look(pages: PagesByTopic, visits: set[Visit], since: float) -> News:
+@dataclass(frozen=True, slots=True)
+class Which:
+    """What to look at: orders with one of these public ids, and what changed since then, if it says when."""
+
+    public_ids: frozenset[UUID] = frozenset()
+    since: datetime | None = None
+
+    @property
+    def orders(self) -> Q:
+        return Q(updated_at__gte=self.since) if self.since else Q(public_id__in=self.public_ids)
+
+
+def changed_since(time: float) -> Which:
+    """Whatever changed since; in seconds since 1970."""
+    return Which(since=datetime.fromtimestamp(max(time, 0), UTC))
+
+
+def hinted_at(hints: Iterable[Fragment]) -> Which:
+    """The orders that hints are about."""
+    return Which(frozenset(UUID(hint.key.partition("-")[2]) for hint in hints if hint.topic != WEBHOOKS))
+
+
+class Sweep:
+    """One per hub."""
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        self._panels = Panels()
+        # The patrol reads on from here: by the database's clock, in seconds since 1970.
+        self._seen_until: float | None = None
+        self._patrols = 0
+
+    async def greet(self) -> None:
+        """Bring those who wait up to date, and let them in."""
+        await self._hub.somebody_waits.wait()
+        self._hub.somebody_waits.clear()
+        await asyncio.sleep(GATHERING)
+        waiting, self._hub.waiting = self._hub.waiting, set()
+        await self._hub.settled()
+        try:
+            since = min((page.floor for page in waiting), default=0)
+            await self._over(waiting, changed_since(since), say=True)
+        except Exception:
+            self._hub.waiting |= waiting & self._hub.pages
+            self._hub.somebody_waits.set()
+            raise
+
+    async def inform(self) -> None:
+        """Look into what was hinted at, for the pages that show it."""
+        await self._hub.hinted.wait()
+        self._hub.hinted.clear()
+        await asyncio.sleep(GATHERING)
+        hints, self._hub.hints = self._hub.hints, {}
+        pages = self._hub.showing({hint.topic for hint in hints.values()} | self._panels.late)
+        try:
+            await self._over(pages, hinted_at(hints.values()))
+        except Exception:
+            self._hub.hints = hints | self._hub.hints
+            self._hub.hinted.set()
+            raise
+        if self._panels.late:
+            self._hub.loop.call_later(PACE, self._hub.hinted.set)
+
+    async def patrol(self) -> None:
+        """Look at all pages that were let in."""
+        await asyncio.sleep(INTERVAL)
+        pages = {page for page in self._hub.pages if page.caught_up}
+        since = self._seen_until or min((page.floor for page in pages), default=0)
+        self._patrols += 1
+        as_of = await self._over(pages, changed_since(since), say=self._patrols % HEARTBEAT == 0)
+        if as_of:
+            self._seen_until = as_of - OVERLAP
+            for page in pages:
+                page.forget_before(self._seen_until)
+
+    async def _over(self, pages: Collection[Page], which: Which, *, say: bool = False) -> float | None:
+        """Sweep over some pages; returns the database's time before it looked, None if there was nobody."""
+        if not pages:
+            return None
+        by_topic = _by_topic(pages)
+        visits = {page.visit for page in pages}
+        news: News = await database_sync_to_async(look)(by_topic, visits, which, self._panels)
+        for fragment in news.fragments:
+            for page in by_topic[fragment.topic]:
+                page.offer(fragment)
+        word = json.dumps({"as_of": news.as_of}) if say else ""
+        for page in self._hub.pages.intersection(pages):
+            if end := news.ended.get(page.visit):
+                page.end(CLOSE_CODES[end])
+            elif news.too_much and feeds_in(page.topics):
+                page.end(TOO_MUCH_MISSED)
+            elif say or page.caught_up:  # newcomers are let in when they are greeted
+                page.confirm(word)
+        return news.as_of
+
+
+def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) -> News:
     """Ask the database. What no page wants is not rendered, so a quiet patrol renders nothing."""
     as_of = database_now().timestamp()
-    changed_after = datetime.fromtimestamp(max(since, 0), UTC)
-    fragments = [*_changed_orders(pages, changed_after), *_changed_products(pages, changed_after)]
-    return News(as_of, fragments, ended(visits))
+    wanted = _wanted_orders(pages, which)
+    if too_much := len(wanted) > MOST_NEWS and feeds_in(pages):
+        pages = {topic: them for topic, them in pages.items() if not feeds_in([topic])}
+        wanted = _wanted_orders(pages, which)
+    fragments = [
+        *_order_fragments(pages, wanted),
+        *_changed_products(pages, which),
+        *panels.fragments(pages),
+    ]
+    return News(as_of, fragments, ended(visits), bool(too_much))
 
 
-def _changed_orders(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:
-    changed = Order.objects.filter(orders_in(pages), updated_at__gte=after)
+def _wanted_orders(pages: PagesByTopic, which: Which) -> list[int]:
+    """Primary keys of those that some page wants."""
+    changed = Order.objects.filter(which.orders, orders_in(pages))
     few = changed.only("public_id", "user_id", "guest_id", "version", "updated_at")
-    orders = Order.objects.in_full([order.pk for order in few if _wanting(pages, order)])
-    with_details([order for order in orders if any(them.detailed for them in _wanting(pages, order))])
+    return [order.pk for order in few if any(True for _ in _wanting(pages, order))]
+
+
+def _order_fragments(pages: PagesByTopic, pks: Collection[int]) -> Iterator[Fragment]:
+    orders = Order.objects.in_full(pks)
+    wanting = {order.pk: list(_wanting(pages, order)) for order in orders}
+    with_details([order for order in orders if any(them.detailed for them in wanting[order.pk])])
+    feeds = Feeds(feeds_in(pages), pks)
     for order in orders:
-        for audience in _wanting(pages, order):
-            yield order_fragment(order, audience)
+        for audience in wanting[order.pk]:
+            yield feeds.fragment(order, audience) or order_fragment(order, audience)
 
 
-def _wanting(pages: PagesByTopic, order: Order) -> list[Audience]:
-    return [them for them in audiences(order) if _wanted(pages, them.topic, them.key, order)]
+def _wanting(pages: PagesByTopic, order: Order) -> Iterator[Audience]:
+    """Audiences that lack this state, staff's lists once for each filter."""
+    for audience in audiences(order):
+        for topic in feeds_in(pages) if audience.topic == PAYMENTS else [audience.topic]:
+            if _wanted(pages, topic, audience.key, order):
+                yield replace(audience, topic=topic)
 
 
-def _changed_products(pages: PagesByTopic, after: datetime) -> Iterator[Fragment]:
-    for product in Product.objects.filter(updated_at__gte=after) if CATALOG in pages else ():
-        if _wanted(pages, CATALOG, stock_key(product), product):
-            yield stock_fragment(product)
+def _changed_products(pages: PagesByTopic, which: Which) -> Iterator[Fragment]:
+    if CATALOG in pages and which.since:
+        for product in Product.objects.filter(updated_at__gte=which.since):
+            if _wanted(pages, CATALOG, stock_key(product), product):
+                yield stock_fragment(product)
 
 
 def _wanted(pages: PagesByTopic, topic: str, key: str, row: Order | Product) -> bool:

@@ -1,4 +1,4 @@
-"""Topics: who is to hear of what. Also the names of the channel layer's groups."""
+"""Topics: who is to hear of what. Up to a "?", where a filter begins, also the channel layer's groups."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -9,6 +9,29 @@ from shop.models import Order
 from shop.shoppers import Shopper
 
 CATALOG = "catalog"
+PAYMENTS = "payments"
+"""Everybody's orders, as staff see them in lists and sums."""
+WEBHOOKS = "webhooks"
+"""Stripe's deliveries."""
+
+
+def filtered(topic: str, query: str) -> str:
+    """What of a topic a page wants to see, as its own address says it: `payments?status=paid`."""
+    return f"{topic}?{query}" if query else topic
+
+
+def filter_of(topic: str) -> str:
+    return topic.partition("?")[2]
+
+
+def group_of(topic: str) -> str:
+    """The channel layer's group that hears of it, whatever the filter."""
+    return topic.partition("?")[0]
+
+
+def kind_of(topic: str) -> str:
+    """What kind of topic it is: `order` of `order.6f0c…`, `payments` of `payments?status=paid`."""
+    return group_of(topic).partition(".")[0]
 
 
 def order_topic(public_id: UUID) -> str:
@@ -22,7 +45,7 @@ def shopper_topic(shopper: Shopper) -> str:
 
 
 def payment_topic(public_id: UUID) -> str:
-    """One order as staff see it."""
+    """One order as staff see it on its page."""
     return f"payment.{public_id.hex}"
 
 
@@ -37,6 +60,8 @@ def orders_in(topics: Iterable[str]) -> Q:
     public_ids, user_ids, guest_ids = [], [], []
     for topic in topics:
         kind, _, key = topic.partition(".")
+        if kind_of(topic) == PAYMENTS:
+            return Q()
         if kind in ("order", "payment"):
             public_ids.append(UUID(key))
         elif kind == "shopper" and key[0] == "u":

@@ -2,9 +2,11 @@
 
 from django import template
 from django.template import Context
+from django.utils.safestring import SafeString
 
+from realtime.panels import render_panel
 from realtime.tickets import Ticket
-from realtime.topics import CATALOG, order_topic, payment_topic, shopper_topic
+from realtime.topics import CATALOG, PAYMENTS, filtered, order_topic, payment_topic, shopper_topic
 from shop.models import Order
 from shop.rights import VIEW_PAYMENTS
 from shop.shoppers import shopper_of
@@ -30,6 +32,18 @@ def payment_socket(context: Context, order: Order) -> str:
     """Address of the socket for staff's page of an order. Wants `as_of` in the context."""
     path = f"/ws/dashboard/orders/{order.public_id}/"
     return _address(context, path, [payment_topic(order.public_id)], VIEW_PAYMENTS)
+
+
+@register.simple_tag(takes_context=True)
+def payments_socket(context: Context, query: str) -> str:
+    """Address of the socket for staff's list of payments with this filter. Wants `as_of` in the context."""
+    return _address(context, "/ws/dashboard/", [filtered(PAYMENTS, query)], VIEW_PAYMENTS)
+
+
+@register.simple_tag(takes_context=True)
+def panel(context: Context, name: str, query: str = "") -> SafeString:
+    """A panel as it is now, and as it is pushed later. Wants `as_of` in the context, from before."""
+    return render_panel(name, query, context["as_of"].timestamp())
 
 
 def _address(context: Context, path: str, topics: list[str], right: str = "") -> str:

@@ -19,6 +19,9 @@ from shop import rights
 View = Callable[..., Any]
 
 
+_IN_SHORT = {"refund": rights.REFUND_ORDER, "fulfil": rights.FULFIL_ORDER}
+
+
 class StaffRequest(HttpRequest):
     """A request that `requires` has let through."""
 
@@ -45,6 +48,11 @@ def requires(*needed: str) -> Callable[[View], View]:
         return now
 
     return decorate
+
+
+def may(request: StaffRequest) -> str:
+    """What the viewer may do, for the style sheet: "refund fulfil". Only to show it: views ask again."""
+    return " ".join(name for name, right in _IN_SHORT.items() if rights.has(request.user.pk, right))
 
 
 def _refusal(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse | None:

@@ -31,7 +31,9 @@ def page(
         "may_refund": rights.has(request.user.pk, rights.REFUND_ORDER),
         "may_fulfil": rights.has(request.user.pk, rights.FULFIL_ORDER),
     }
-    return render(request, "dashboard/order.html", context, status=status)
+    beside_the_list = request.htmx and request.htmx.target == "aside#detail"
+    template = "dashboard/_detail.html" if beside_the_list else "dashboard/order.html"
+    return render(request, template, context, status=status)
 
 
 def refused(request: StaffRequest, form: OrderForm) -> HttpResponse:

@@ -14,6 +14,8 @@ register = template.Library()
 register.filter("being_refunded", details.being_refunded)
 register.filter("reason_in_words", lambda reason: REASONS.get(reason, reason))
 
+_PAYMENT = (OrderChange.What.PLACED, OrderChange.What.PAYMENT)
+
 STATUSES: dict[str, type[TextChoices]] = {
     OrderChange.What.PLACED: PaymentStatus,
     OrderChange.What.PAYMENT: PaymentStatus,
@@ -34,6 +36,13 @@ def in_words(status: str, change: OrderChange) -> str:
     """{{ change.after|in_words:change }} → "On its way" """
     known = dict(STATUSES[change.what].choices) if change.what in STATUSES else {}
     return str(known.get(status, status))
+
+
+@register.filter
+def told_by(order: Order) -> str:
+    """Where we learned how its payment stands."""
+    payments = [change for change in order.timeline if change.what in _PAYMENT]
+    return str(payments[-1].get_source_display()) if payments else ""
 
 
 @register.simple_tag

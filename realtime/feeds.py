@@ -1,0 +1,33 @@
+"""Staff's lists of payments. Each shows what its filter lets through, also of what is pushed."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from realtime.fragments import Audience, Fragment, order_fragment
+from realtime.topics import PAYMENTS, filter_of, kind_of
+from shop.dashboard.feed import matching
+from shop.models import Order
+
+
+def feeds_in(topics: Iterable[str]) -> list[str]:
+    """The topics that are such a list's, one for each filter."""
+    return [topic for topic in topics if kind_of(topic) == PAYMENTS]
+
+
+class Feeds:
+    """What some orders are in each of these lists: a row, or gone. One query, each row rendered once."""
+
+    def __init__(self, topics: Collection[str], pks: Collection[int]) -> None:
+        self._matching = matching({filter_of(topic) for topic in topics}, pks) if topics and pks else {}
+        self._rows: dict[int, Fragment] = {}
+
+    def fragment(self, order: Order, audience: Audience) -> Fragment | None:
+        """None if the audience is no such list."""
+        if kind_of(audience.topic) != PAYMENTS:
+            return None
+        if order.pk not in self._matching[filter_of(audience.topic)]:
+            audience = replace(audience, partial="", into_list="")
+            return order_fragment(order, audience)
+        if order.pk not in self._rows:
+            self._rows[order.pk] = order_fragment(order, audience)
+        return replace(self._rows[order.pk], topic=audience.topic)

@@ -1,0 +1,105 @@
+"""Panels: what staff see of many rows at once, each a fragment of its own, whole whenever it is sent.
+
+They have no row that could give them a version, so the time at which they were read is it: whatever was
+committed before is in it.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from realtime.fragments import Fragment
+from realtime.pages import OVERLAP
+from realtime.topics import PAYMENTS, filter_of, group_of, kind_of
+from shop.dashboard.checkouts import open_checkouts
+from shop.models.clock import database_now
+
+PACE = 1.0
+"""Seconds between two readings of the same panel: nobody reads sums that change faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """`name` is its root id in the page, and its partial's."""
+
+    name: str
+    content: Callable[..., dict[str, Any]]
+    """Without arguments, or with the page's filter; what the partial wants."""
+    kinds: tuple[str, ...]
+    """Of topics whose pages show it."""
+    filtered: bool = False
+
+    @property
+    def partial(self) -> str:
+        return f"live/_{self.name}.html"
+
+    def read(self, query: str) -> dict[str, Any]:
+        return self.content(query) if self.filtered else self.content()
+
+
+PANELS = (Panel("checkouts", open_checkouts, (PAYMENTS,)),)
+
+
+def render_panel(name: str, query: str, as_of: float) -> SafeString:
+    """As a page includes it: read now, after `as_of` (the database's time, in seconds since 1970)."""
+    panel = next(panel for panel in PANELS if panel.name == name)
+    return render_to_string(panel.partial, {**panel.read(query), "version": _version(as_of)})
+
+
+def _version(as_of: float) -> int:
+    return int(as_of * 1_000_000)
+
+
+@dataclass(slots=True)
+class _Shown:
+    """The newest state of a panel, and when it was last read (by this process's clock)."""
+
+    content: dict[str, Any]
+    fragment: Fragment
+    read_at: float
+
+
+class Panels:
+    """Those of this process's pages. What has not changed keeps its version, so nobody is sent it again."""
+
+    def __init__(self) -> None:
+        self._shown: dict[tuple[str, str], _Shown] = {}
+        self.late: set[str] = set()
+        """Groups whose panels were left for later, because they had just been read."""
+
+    def fragments(self, topics: Collection[str]) -> list[Fragment]:
+        """All that pages with these topics show."""
+        self.late = set()
+        return [
+            replace(self._current(panel, topic), topic=topic)
+            for topic in topics
+            for panel in PANELS
+            if kind_of(topic) in panel.kinds
+        ]
+
+    def _current(self, panel: Panel, topic: str) -> Fragment:
+        address = panel.name, filter_of(topic) if panel.filtered else ""
+        shown = self._shown.get(address)
+        if shown and time.monotonic() - shown.read_at < PACE:
+            self.late.add(group_of(topic))
+            return shown.fragment
+        read_at, as_of = time.monotonic(), database_now().timestamp()
+        content = panel.read(filter_of(topic))
+        if shown and content == shown.content:
+            shown.read_at = read_at
+        else:
+            self._shown[address] = shown = _Shown(content, _fragment(panel, content, as_of), read_at)
+        return shown.fragment
+
+
+def _fragment(panel: Panel, content: dict[str, Any], as_of: float) -> Fragment:
+    version = _version(as_of)
+    context = {**content, "version": version, "key": panel.name, "partial": panel.partial}
+    html = render_to_string("live/_push.html", context)
+    # Pages read behind by the overlap, for rows that were still under way. What a sum did not see it will see
+    # the next time; a page that was rendered later must not be given this one.
+    return Fragment("", panel.name, version, as_of - OVERLAP, html)

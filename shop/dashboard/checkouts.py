@@ -1,0 +1,39 @@
+"""Checkouts that are under way: how long they can still be paid, and what stock they keep from others."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q, Sum
+
+from shop.models import Order, PaymentStatus
+
+MOST = 20
+"""Shown one by one, those that end first."""
+
+
+def open_checkouts() -> dict[str, Any]:
+    """`checkouts`: orders with lines, those that end first; and sums over all. Three queries."""
+    pending = Order.objects.filter(payment_status=PaymentStatus.PENDING)
+    own = Q(currency=settings.CURRENCY)
+    sums = pending.aggregate(
+        count=Count("pk"),
+        at_stripe=Count("stripe_session_id"),
+        amount=Sum("amount_total", filter=own, default=0),
+    )
+    soonest = pending.prefetch_related("lines").order_by("checkout_expires_at", "pk")[:MOST]
+    checkouts = [
+        {
+            "public_id": order.public_id,
+            "number": order.number,
+            "goods": [(line.quantity, line.name) for line in order.goods],
+            "units": sum(line.quantity for line in order.goods),
+            "amount": order.amount_total,
+            "currency": order.currency,
+            "expires_at": order.checkout_expires_at,
+            "at_stripe": order.stripe_session_id is not None,
+            "cancelling": bool(order.cancelling),
+        }
+        for order in soonest
+    ]
+    more = sums["count"] - len(checkouts)
+    return {"checkouts": checkouts, **sums, "more": max(more, 0), "currency": settings.CURRENCY}
