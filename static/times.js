@@ -1,4 +1,5 @@
-// Times as the reader's clock shows them. Without JavaScript they are the server's, with its zone.
+// Times as the reader's clock shows them. Without JavaScript they are the server's, with its zone; and on the
+// dashboard, whose days are the shop's.
 (() => {
   function local(time) {
     const date = new Date(time.dateTime);
@@ -8,7 +9,7 @@
     return date.toLocaleString([], parts);
   }
   function localise() {
-    for (const time of document.querySelectorAll("time[datetime]")) time.textContent = local(time);
+    for (const time of document.querySelectorAll("time[datetime]:not(.dashboard *)")) time.textContent = local(time);
   }
   document.addEventListener("htmx:after:ws:message", localise);
   localise();

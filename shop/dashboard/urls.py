@@ -1,9 +1,12 @@
 from django.urls import path
 
 from shop.dashboard import views
+from shop.dashboard.export import export
+from shop.dashboard.payments import payments
 
 app_name = "dashboard"
 urlpatterns = [
+    path("", payments, name="payments"),
     path("orders/<uuid:public_id>/", views.order, name="order"),
     path("orders/<uuid:public_id>/cancel/", views.cancel, name="cancel"),
     path("orders/<uuid:public_id>/refund/", views.refund, name="refund"),
@@ -15,4 +18,5 @@ urlpatterns = [
     path("orders/<uuid:public_id>/undo/", views.undo, name="undo"),
     path("orders/<uuid:public_id>/withhold/", views.withhold, name="withhold"),
     path("orders/<uuid:public_id>/resend/", views.resend, name="resend"),
+    path("export/", export, name="export"),
 ]
