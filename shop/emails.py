@@ -9,12 +9,14 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from email.utils import make_msgid
+from functools import partial
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.validators import validate_email
+from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.crypto import salted_hmac
@@ -23,6 +25,7 @@ from django.utils.timezone import now
 from shop import links
 from shop.letters import Letter, letter, links_letter
 from shop.models import LinksEmail, Order, OrderEmail
+from shop.models.emails import LINKS_PAUSE
 from shop.models.links import MOST_USES
 
 log = logging.getLogger(__name__)
@@ -44,18 +47,19 @@ def send_due() -> None:
 
 
 def send_links(address: str) -> None:
-    """Mail the links to an address's newest orders, if it has any and was not sent them just now."""
-    orders = _orders_of(address)
-    if not orders or not LinksEmail.objects.claim(hash_of(address)):
+    """Mail the links to an address's newest orders, if it has any and was not sent them just now.
+
+    That it was sent is written down afterwards: who dies in between sends it twice, rather than never. Two at
+    the same moment would do so as well; see shop.tasks.send_links.
+    """
+    orders, address_hash = _orders_of(address), hash_of(address)
+    just_now = LinksEmail.objects.filter(address_hash=address_hash, sent_at__gt=Now() - LINKS_PAUSE)
+    if not orders or just_now.exists():
         return
-    try:
-        with translation.override(_language(orders[0])):
-            message = _message(links_letter([(order, links.link_to(order)) for order in orders]), orders[0])
-        message.extra_headers["Message-ID"] = make_msgid(domain=_domain())
-        _post(message)
-    except Exception:
-        LinksEmail.objects.give_back(hash_of(address))
-        raise
+    with translation.override(_language(orders[0])):
+        message = _message(links_letter([(order, links.link_to(order)) for order in orders]), orders[0])
+    message.extra_headers["Message-ID"] = make_msgid(domain=_domain())
+    _post(message, then=partial(_mark_links_sent, address_hash))
 
 
 def hash_of(address: str) -> str:
@@ -103,6 +107,10 @@ def _orders_of(address: str) -> list[Order]:
     """Newest first. PostgreSQL takes more letters for the same than mail servers do: ſ for s, for example."""
     recent = Order.objects.filter(email__iexact=address, placed_at__gt=now() - RECENT).for_lists()
     return [order for order in recent[:MOST_ORDERS] if _folded(order.email) == _folded(address)]
+
+
+def _mark_links_sent(address_hash: str) -> None:
+    LinksEmail.objects.update_or_create(address_hash=address_hash, defaults={"sent_at": Now()})
 
 
 def _folded(address: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.types import TimeDeltaParams
 
 GATHERING = 1
 """Seconds in which e-mails gather before the worker is called: a rush of payments makes one job a second."""
@@ -21,12 +22,18 @@ def defer(task: str, **arguments: Any) -> None:
     app.configure_task(f"shop.tasks.{task}").defer(**arguments)
 
 
-def defer_once(task: str, lock: str, **arguments: Any) -> None:
-    """The same, unless a job with this lock waits already to be done; after everything else that waits.
+def defer_once(task: str, lock: str, *, wait: int = 0, **arguments: Any) -> None:
+    """The same, unless a job with this lock waits already to be done; one at a time of these, some seconds
+    from now, and after everything else that waits.
 
-    For what strangers can ask for: a flood of it must not keep payments waiting.
+    For what strangers can ask for: a flood of it must not keep payments waiting. Not for a task with `retry`:
+    a job that goes back to waiting may meet a newer one with its lock, and is then stuck.
     """
-    job = app.configure_task(f"shop.tasks.{task}", queueing_lock=f"{task} {lock}", priority=-1)
+    lock = f"{task} {lock}"
+    later: TimeDeltaParams | None = {"seconds": wait} if wait else None
+    job = app.configure_task(
+        f"shop.tasks.{task}", lock=lock, queueing_lock=lock, priority=-1, schedule_in=later
+    )
     with suppress(AlreadyEnqueued), transaction.atomic():  # which leaves a transaction around it as it was
         job.defer(**arguments)
 

@@ -10,6 +10,7 @@ from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 
 from shop import emails, refunds
+from shop.jobs import defer_once
 from shop.models import Order, OrderGrant, OrderLink
 from shop.patience import Patience
 from shop.reconcile import Reconciler
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 
 # After 3, 9, 27, … seconds, the last time a day later; then the job is left as failed, and the log says so.
 GROWING_GAPS = RetryStrategy(max_attempts=10, exponential_wait=3)
+
+LINKS_GAP = 120
+"""Seconds. Who asks again meanwhile waits for the same job, so it must not be long."""
+MOST_LINKS_TRIES = 10
 
 RECONCILER_LASTS = 50
 """Seconds: what a run leaves is for the next minute's."""
@@ -52,10 +57,19 @@ def send_order_emails(timestamp: int) -> None:
     emails.send_due()
 
 
-@app.task(retry=GROWING_GAPS)
-def send_links(*, email: str) -> None:
-    """Somebody wants the links to the orders of this address."""
-    emails.send_links(email)
+@app.task
+def send_links(*, email: str, tries: int = 0) -> None:
+    """Somebody wants the links to the orders of this address, and waits for them: soon again, or not at all.
+
+    One at a time for each address, by shop.jobs.defer_once, which is also why it has no `retry`.
+    """
+    try:
+        emails.send_links(email)
+    except Exception as error:
+        if tries + 1 == MOST_LINKS_TRIES:
+            raise
+        log.warning("Links were not sent, again in %s s: %s", LINKS_GAP, type(error).__name__)
+        defer_once("send_links", emails.hash_of(email), wait=LINKS_GAP, email=email, tries=tries + 1)
 
 
 @app.periodic(cron="17 4 * * *")

@@ -2,7 +2,6 @@
 
 import re
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from django.test import Client
@@ -108,24 +107,6 @@ def test_an_address_gets_its_links_once_in_ten_minutes(order, mailoutbox):
     LinksEmail.objects.update(sent_at=timezone.now() - timedelta(minutes=11))
     emails.send_links(ADA)
     assert len(mailoutbox) == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_workers_at_the_same_moment_send_it_once(order, at_once, mailoutbox):
-    at_once([partial(emails.send_links, ADA)] * 4)
-
-    assert len(mailoutbox) == 1
-
-
-def test_one_that_failed_may_be_tried_at_once(order, settings, mailoutbox):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    with pytest.raises(ConnectionRefusedError):
-        emails.send_links(ADA)
-
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    emails.send_links(ADA)
-    assert len(mailoutbox) == 1
 
 
 def test_it_brings_the_ten_newest(mailoutbox):
