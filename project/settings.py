@@ -197,6 +197,7 @@ REST_FRAMEWORK = {
         "user": _rate("API_RATE_USER", "600/min"),
         "checkout": _rate("API_RATE_CHECKOUT", "30/min"),
         "token": _rate("API_RATE_TOKEN", "10/min"),
+        "links": _rate("LINKS_RATE", "20/hour"),  # a page, not the API (shop/limits.py)
     },
     # Whose word counts for a caller's address: our own proxy's if there is one, else nobody's.
     "NUM_PROXIES": 1 if env.bool("BEHIND_PROXY", default=False) else 0,

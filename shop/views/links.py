@@ -1,5 +1,7 @@
 """The links of the e-mails: opening an order in another browser, and getting a link again."""
 
+from math import ceil
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -8,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from shop.emails import hash_of
 from shop.forms import FindOrdersForm
 from shop.jobs import defer_once
+from shop.limits import wait_of
 from shop.links import follow
 from shop.shoppers import ShopRequest, shopper_of
 
@@ -30,6 +33,8 @@ def find_orders(request: HttpRequest) -> HttpResponse:
     """
     form = FindOrdersForm(request.POST or None)
     if form.is_valid():
+        if seconds := wait_of(request):
+            return _too_often(request, seconds)
         address = form.cleaned_data["email"]
         defer_once("send_links", hash_of(address), email=address)
         return redirect("links_sent")
@@ -39,3 +44,9 @@ def find_orders(request: HttpRequest) -> HttpResponse:
 @require_safe
 def links_sent(request: HttpRequest) -> HttpResponse:
     return render(request, "shop/link_sent.html")
+
+
+def _too_often(request: HttpRequest, seconds: int) -> HttpResponse:
+    response = render(request, "429.html", {"minutes": ceil(seconds / 60)}, status=429)
+    response["Retry-After"] = str(seconds)
+    return response

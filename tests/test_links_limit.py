@@ -1,0 +1,76 @@
+"""Who asks for links all the time: told to wait, and others are not."""
+
+import re
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+from redis import Redis
+from rest_framework.throttling import SimpleRateThrottle
+
+from tests.test_api_throttles import redis_at
+from tests.worker import waiting
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _three_an_hour(monkeypatch):
+    caches["throttles"].clear()
+    caches["default"].clear()
+    monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, "links", "3/hour")
+
+
+def ask(number, client=None, **headers):
+    client = client or Client()
+    return client.post("/orders/find/", {"email": f"ada{number}@example.com"}, headers=headers)
+
+
+def test_who_asks_too_often_is_told_when_to_come_back():
+    browser = Client()
+    assert [ask(number, browser).status_code for number in range(3)] == [302] * 3
+
+    refused = ask(3, browser)
+    assert refused.status_code == 429
+    assert 3500 < int(refused["Retry-After"]) <= 3600
+    assert "Try again in 60 minutes." in re.sub(r"\s+", " ", refused.text)
+    assert "Shopbell</title>" in refused.text
+    assert "no-cache" in refused["Cache-Control"]
+    assert waiting("send_links") == 3
+
+
+def test_a_new_browser_or_a_made_up_address_is_no_way_around_it():
+    for number in range(3):
+        ask(number)
+
+    assert ask(3).status_code == 429
+    assert ask(3, **{"x-forwarded-for": "10.0.0.3"}).status_code == 429
+
+
+def test_others_are_not_told_to_wait():
+    for number in range(4):
+        ask(number)
+
+    assert ask(4, Client(REMOTE_ADDR="10.0.0.2")).status_code == 302
+
+
+def test_the_form_may_be_looked_at_and_mistyped_as_often_as_one_likes(client):
+    for _ in range(5):
+        assert client.get("/orders/find/").status_code == 200
+        assert client.post("/orders/find/", {"email": "ada"}).status_code == 422
+
+    assert ask(1, client).status_code == 302
+
+
+def test_the_count_is_one_for_all_processes(settings):
+    ask(1)
+
+    redis = Redis.from_url(settings.CACHES["throttles"]["LOCATION"])
+    assert [key for key in redis.scan_iter() if b"throttle_links_127.0.0.1" in key]
+
+
+def test_without_redis_links_are_sent_all_the_same(settings, monkeypatch):
+    redis_at(1, settings, monkeypatch)
+
+    assert ask(1).status_code == 302
+    assert waiting("send_links") == 1
