@@ -5,6 +5,7 @@ for it. Here one hop leads to the transaction and back.
 """
 
 import logging
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,12 +30,13 @@ _answer = database_sync_to_async(answer, thread_sensitive=False, executor=_threa
 
 async def stripe_webhook(scope: Scope, receive: Receive, send: Send) -> None:
     """The webhook as an ASGI application, for POST only."""
+    received = time.perf_counter()
     body = await _body(receive)
     if body is None:
         return
     signature = dict(scope["headers"]).get(b"stripe-signature", b"").decode("latin-1")
     try:
-        status, text = await _answer(body, signature)
+        status, text = await _answer(body, signature, received)
     except Exception as error:  # noqa: BLE001  Stripe comes back with it
         # Where, but not what: PostgreSQL's messages quote rows, and rows hold people's addresses.
         where = "".join(traceback.format_tb(error.__traceback__))

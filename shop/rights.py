@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 VIEW_PAYMENTS = "shop.view_payments"
 REFUND_ORDER = "shop.refund_order"
 FULFIL_ORDER = "shop.fulfil_order"
+VIEW_WEBHOOK_PAYLOAD = "shop.view_webhook_payload"
 
 
 def holders(right: str, user_ids: Collection[int]) -> set[int]:

@@ -13,6 +13,10 @@ receiver wants it has to ask for itself."""
 stock_changed = Signal()
 """`product_ids`: the primary keys of products whose version rose, a list."""
 
+webhooks_recorded = Signal()
+"""Something about Stripe's deliveries was written down: how fast they were, a repeated one, a refused one.
+At most a few times a second for each process, from a thread of its own (shop/flight.py)."""
+
 
 def announce(signal: Signal, **ids: object) -> None:
     """Send the signal once the surrounding transaction has committed, and never if it does not.

@@ -13,6 +13,7 @@ from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
 from realtime import sweep
+from shop import flight
 from shop.models import Order, Product
 from tests import factories, stripe_events
 from tests.bad_line import BadLine, bad_line
@@ -37,6 +38,15 @@ def _no_throttles(monkeypatch: pytest.MonkeyPatch) -> None:
     """All tests call the API from one address."""
     for scope in SimpleRateThrottle.THROTTLE_RATES:
         monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, None)
+
+
+@pytest.fixture(autouse=True)
+def _no_recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is written beside the webhooks is written in tests that are about it, not in others."""
+    recorder = flight.Recorder(interval=3600)
+    monkeypatch.setattr(flight, "recorder", recorder)
+    yield
+    recorder.close()
 
 
 @pytest.fixture

@@ -37,14 +37,19 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
 
         One statement: it inserts the event or counts the delivery, and in both cases locks the row
         until the transaction ends, so the same event delivered ten times at once waits in line here.
+        What was fetched from Stripe, not delivered, has no attempts.
         `created` is Stripe's, in seconds since 1970.
         """
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                INSERT INTO shop_stripeevent AS inbox (id, type, created, payload, outcome)
-                VALUES (%s, %s, to_timestamp(%s), %s, %s)
-                ON CONFLICT (id) DO UPDATE SET attempts = inbox.attempts + %s
+                INSERT INTO shop_stripeevent AS inbox
+                    (id, type, created, payload, outcome, attempts, last_received_at)
+                VALUES (%s, %s, to_timestamp(%s), %s, %s, %s, clock_timestamp())
+                ON CONFLICT (id) DO UPDATE SET
+                    attempts = inbox.attempts + excluded.attempts,
+                    last_received_at = CASE excluded.attempts
+                        WHEN 0 THEN inbox.last_received_at ELSE clock_timestamp() END
                 RETURNING outcome
                 """,
                 [event_id, event_type, created, payload, Outcome.RECEIVED, int(delivered)],
