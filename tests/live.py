@@ -49,7 +49,7 @@ class Frame:
 
     @property
     def key(self) -> str:
-        return self._find(r'\bid="((?:order|payment|stock)-[^"]+)"')
+        return self._find(r'\bid="((?:order|payment|row|stock)-[^"]+)"')
 
     @property
     def target(self) -> str:

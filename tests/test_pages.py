@@ -228,7 +228,8 @@ def test_a_push_is_what_the_page_includes(client):
 
 def _pushes(order: Order) -> list[Fragment]:
     """What shoppers are pushed: for the order's own page, and for their lists."""
-    return [order_fragment(order, audience) for audience in audiences(order) if not audience.detailed]
+    own_page, lists, *_for_staff = audiences(order)
+    return [order_fragment(order, audience) for audience in (own_page, lists)]
 
 
 def test_a_push_knows_no_viewer_and_no_token(client):
