@@ -2,11 +2,13 @@
 
 import re
 
+import httpx
 import pytest
 from django.test import AsyncClient, Client
 
 from shop.models import Order
 from tests import factories
+from tests.local_stripe import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -153,3 +155,14 @@ def test_the_guest_cookie_is_signed_long_lived_and_out_of_reach_of_scripts(clien
     assert cookie["samesite"] == "Lax"
     assert cookie["max-age"] == 365 * 24 * 3600
     assert factories.shopper_of(client).guest_id is not None
+
+
+def test_the_web_servers_own_log_shows_no_token_of_a_link(stack):
+    """Daphne's lines do not come through Django's logging."""
+    for path in ("/orders/link/some-token/", "/accounts/reset/nobody/some-token/"):
+        httpx.get(stack.url + path, trust_env=False)
+
+    eventually(lambda: "/accounts/reset/nobody/…" in stack.daphne.log.read_text(), seconds=10)
+    said = stack.daphne.log.read_text()
+    assert "/orders/link/…" in said
+    assert "some-token" not in said
