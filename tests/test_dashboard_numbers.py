@@ -127,6 +127,10 @@ CHANGES = [
     ("Asia/Kathmandu", date(2026, 7, 1)),
 ]
 MINUTE = timedelta(minutes=1)
+BEFORE_AND_AFTER_ONE = [
+    datetime(2026, 3, 29, 1, tzinfo=UTC) + minutes * MINUTE for minutes in (-45, -1, 0, 10)
+]
+AROUND_THREE = [datetime(2026, 10, 25, 1, tzinfo=UTC) + minutes * MINUTE for minutes in (-31, -30, -1, 0, 29)]
 
 
 @st.composite
@@ -162,9 +166,9 @@ def until_same_time(now: datetime, zone: ZoneInfo) -> Callable[[datetime], bool]
 
 @settings(max_examples=60, deadline=None)
 @given(worlds())
-@example(
-    ("Europe/Berlin", datetime(2026, 3, 30, 0, 30, tzinfo=UTC), [datetime(2026, 3, 29, 1, 10, tzinfo=UTC)])
-)
+# Berlin, at half past two: yesterday's clock went from two to three, and from three back to two.
+@example(("Europe/Berlin", datetime(2026, 3, 30, 0, 30, tzinfo=UTC), BEFORE_AND_AFTER_ONE))
+@example(("Europe/Berlin", datetime(2026, 10, 26, 1, 30, tzinfo=UTC), AROUND_THREE))
 def test_around_midnight_and_changes_of_the_clocks_they_equal_a_count_by_hand(world):
     name, now, times = world
     zone = ZoneInfo(name)

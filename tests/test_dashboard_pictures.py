@@ -217,12 +217,20 @@ def test_the_axis_of_time_is_labelled_by_the_shops_clock():
     assert ">18:00</text>" in page
 
 
+def test_no_label_touches_the_word_now():
+    minutes, _ = drawn(NOW.replace(minute=51))
+
+    assert [f"{tick.start:%H:%M}" for tick in minutes.ticks][-2:] == ["12:35", "12:40"]
+
+
 def test_numbers_for_the_drawing_are_written_as_svg_wants_them_in_every_language():
     paid(NOW)
     with translation.override("de"):
         plot = svg(rendered(), "hours")
 
-    places = [value for bar in plot.iter() for value in bar.attrib.values() if value.endswith("%")]
+    shapes = [shape for shape in plot.iter() if shape.tag != "text"]
+    names = ("x", "y", "width", "height", "x1", "x2", "y1", "y2")
+    places = [shape.attrib[name] for shape in shapes for name in names if name in shape.attrib]
     assert len(places) > 10
     assert all(re.fullmatch(r"\d+(\.\d+)?%", place) for place in places)
 
