@@ -16,6 +16,8 @@ from realtime.fragments import Fragment
 from realtime.pages import OVERLAP
 from realtime.topics import PAYMENTS, filter_of, group_of, kind_of
 from shop.dashboard.checkouts import open_checkouts
+from shop.dashboard.numbers import numbers
+from shop.dashboard.pictures import pictures
 from shop.models.clock import database_now
 
 PACE = 1.0
@@ -41,7 +43,11 @@ class Panel:
         return self.content(query) if self.filtered else self.content()
 
 
-PANELS = (Panel("checkouts", open_checkouts, (PAYMENTS,)),)
+PANELS = (
+    Panel("numbers", numbers, (PAYMENTS,)),
+    Panel("pictures", pictures, (PAYMENTS,)),
+    Panel("checkouts", open_checkouts, (PAYMENTS,)),
+)
 
 
 def render_panel(name: str, query: str, as_of: float) -> SafeString:

@@ -43,6 +43,9 @@ PERIODS = {
     "month": "Last 30 days",
 }
 
+_FIRST = ("status", "q", "period")
+"""Fields that are always to be seen; the others on request."""
+
 
 class PaymentFilter(forms.Form):
     """Status, text, amount in the shop's currency, and period: all optional, all in the page's address.
@@ -77,6 +80,18 @@ class PaymentFilter(forms.Form):
         typed = cls(data)
         typed.is_valid()
         return typed
+
+    @property
+    def first_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in _FIRST]
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in _FIRST]
+
+    @property
+    def uses_more(self) -> bool:
+        return any(field.data for field in self.more_fields)
 
     @property
     def query(self) -> str:
