@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
 from django.db.models.functions import Now, Power
 
@@ -82,33 +82,11 @@ class OrderEmail(models.Model):
         OrderEmail.objects.filter(pk=self.pk).update(sent_at=Now())
 
 
-class LinksEmailQuerySet(models.QuerySet["LinksEmail"]):
-    def claim(self, address_hash: str) -> bool:
-        """Whether an address may be sent its links now; if so, it then has been."""
-        with connection.cursor() as cursor:
-            cursor.execute(_CLAIM_LINKS, [address_hash, LINKS_PAUSE.total_seconds()])
-            return cursor.fetchone() is not None
-
-    def give_back(self, address_hash: str) -> None:
-        """It could not be sent: the next try need not wait."""
-        self.filter(address_hash=address_hash).delete()
-
-
 class LinksEmail(models.Model):
     """When an address was last sent the links to its orders, whoever asked for it."""
 
     address_hash = models.CharField(max_length=64, primary_key=True)
     sent_at = models.DateTimeField(db_default=Now())
 
-    objects = LinksEmailQuerySet.as_manager()
-
     def __str__(self) -> str:
         return self.address_hash
-
-
-_CLAIM_LINKS = """
-INSERT INTO shop_linksemail AS email (address_hash) VALUES (%s)
-ON CONFLICT (address_hash) DO UPDATE SET sent_at = statement_timestamp()
-WHERE email.sent_at < statement_timestamp() - make_interval(secs => %s)
-RETURNING 1
-"""
