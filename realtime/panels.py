@@ -22,6 +22,10 @@ from shop.models.clock import database_now
 
 PACE = 1.0
 """Seconds between two readings of the same panel: nobody reads sums that change faster."""
+MOST_KEPT = 200
+"""Panels, each with its filter: filters are typed by staff."""
+SLOW_PACE = 4.0
+"""The same for those that are not hurried: less than from one patrol to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Panel:
     kinds: tuple[str, ...]
     """Of topics whose pages show it."""
     filtered: bool = False
+    hurried: bool = True
+    """Whether it follows within the second. What is large and moves slowly follows with the patrols."""
 
     @property
     def partial(self) -> str:
@@ -45,7 +51,7 @@ class Panel:
 
 PANELS = (
     Panel("numbers", numbers, (PAYMENTS,)),
-    Panel("pictures", pictures, (PAYMENTS,)),
+    Panel("pictures", pictures, (PAYMENTS,), hurried=False),
     Panel("checkouts", open_checkouts, (PAYMENTS,)),
 )
 
@@ -80,6 +86,8 @@ class Panels:
     def fragments(self, topics: Collection[str]) -> list[Fragment]:
         """All that pages with these topics show."""
         self.late = set()
+        if len(self._shown) > MOST_KEPT:
+            self._shown.clear()
         return [
             replace(self._current(panel, topic), topic=topic)
             for topic in topics
@@ -90,8 +98,9 @@ class Panels:
     def _current(self, panel: Panel, topic: str) -> Fragment:
         address = panel.name, filter_of(topic) if panel.filtered else ""
         shown = self._shown.get(address)
-        if shown and time.monotonic() - shown.read_at < PACE:
-            self.late.add(group_of(topic))
+        if shown and time.monotonic() - shown.read_at < (PACE if panel.hurried else SLOW_PACE):
+            if panel.hurried:
+                self.late.add(group_of(topic))
             return shown.fragment
         read_at, as_of = time.monotonic(), database_now().timestamp()
         content = panel.read(filter_of(topic))
