@@ -2,6 +2,7 @@
 
 import re
 from hashlib import sha256
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -137,6 +138,9 @@ if not STRIPE_WEBHOOK_SECRETS:
         "STRIPE_WEBHOOK_SECRET is empty: without it nobody could tell Stripe's webhooks from forged ones."
     )
 
+# How long Stripe may be silent while it must have something to say (shop/alarm.py).
+WEBHOOK_SILENCE_MINUTES = env.float("WEBHOOK_SILENCE_MINUTES", default=3)
+
 # --- who comes in ---------------------------------------------------------------------------------
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -158,11 +162,15 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would log out w
 
 _HTTPS = _public.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Who may read /metrics: addresses or networks. Asked for without TLS as a rule.
+METRICS_ALLOWED = [
+    ip_network(network) for network in env.list("METRICS_ALLOWED", default=["127.0.0.1", "::1"])
+]
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; Stripe's largest events are far smaller

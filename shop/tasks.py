@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from asgiref.sync import sync_to_async
 from django.db.models.functions import Now
 from procrastinate import JobContext, RetryStrategy, builtin_tasks
 from procrastinate.contrib.django import app
@@ -10,6 +11,7 @@ from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 
 from shop import emails, refunds
+from shop.alarm import Watch
 from shop.jobs import defer_once
 from shop.models import Order, OrderGrant, OrderLink
 from shop.patience import Patience
@@ -28,12 +30,16 @@ RECONCILER_LASTS = 50
 """Seconds: what a run leaves is for the next minute's."""
 
 
+watch = Watch()
+
+
 @app.periodic(cron="* * * * *")
 @app.task(lock="reconcile", queueing_lock="reconcile")
 async def reconcile(timestamp: int) -> None:
-    """Each minute, one at a time."""
+    """Each minute, one at a time. While something is wrong with webhooks no order is too young to ask for."""
     until = asyncio.get_running_loop().time() + RECONCILER_LASTS
-    await Reconciler(patience=Patience(until)).run()
+    heard = await sync_to_async(watch.look)()
+    await Reconciler(heard.old_enough, every_order=heard.alarming, patience=Patience(until)).run()
 
 
 @app.periodic(cron="* * * * *")

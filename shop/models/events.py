@@ -123,6 +123,11 @@ class StripeEvent(models.Model):
                 fields=["retry_at"], condition=Q(retry_at__isnull=False), name="events_to_try_again"
             ),
             models.Index(fields=["-received_at"], condition=Q(outcome="held"), name="events_held"),
+            models.Index(
+                fields=["received_at"],
+                condition=Q(outcome__in=["failed", "unmatched"]),
+                name="events_waiting",
+            ),
         ]
 
     def __str__(self) -> str:

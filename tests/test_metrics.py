@@ -1,0 +1,121 @@
+"""/metrics: what monitoring reads, and who may."""
+
+from ipaddress import ip_network
+
+import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from shop import flight, tasks
+from shop.models import Order, StripeEvent
+from tests import factories
+from tests.local_stripe import eventually
+from tests.stripe_events import completed, event, refund
+from tests.test_alarm import found_by, pass_time
+
+pytestmark = pytest.mark.django_db
+
+
+def scrape(address="127.0.0.1", **headers):
+    return Client(REMOTE_ADDR=address, headers=headers).get("/metrics")
+
+
+def values():
+    """Name and label's value → value."""
+    response = scrape()
+    assert response.status_code == 200
+    samples = [
+        sample for family in text_string_to_metric_families(response.text) for sample in family.samples
+    ]
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+
+def test_a_new_shop_has_its_zeros():
+    read = values()
+    assert read["shopbell_webhook_alarm", "silence"] == 0
+    assert read["shopbell_webhook_alarm", "failed"] == 0
+    assert read["shopbell_webhook_events", "applied"] == 0
+    assert read["shopbell_webhook_events_waiting",] == 0
+    assert read["shopbell_open_checkouts",] == 0
+
+
+def test_it_says_what_came_of_webhooks(client, deliver):
+    client.raise_request_exception = False
+    deliver(completed(factories.order()))
+    deliver(event("customer.created", {"object": "customer"}))
+    deliver(event("refund.updated", refund(factories.paid_order(), 500, status="evaporated")))
+
+    read = values()
+    outcomes = ("applied", "ignored", "failed", "unmatched")
+    assert [read["shopbell_webhook_events", outcome] for outcome in outcomes] == [1, 1, 1, 0]
+    assert read["shopbell_webhook_events_waiting",] == 1
+    assert read["shopbell_webhook_alarm", "failed"] == 1
+
+    StripeEvent.objects.filter(outcome="failed").delete()
+    assert values()["shopbell_webhook_alarm", "failed"] == 0
+
+
+def test_it_says_when_webhooks_no_longer_come():
+    order = found_by("return_page")
+    pass_time(minutes=10)
+    assert values()["shopbell_webhook_alarm", "silence"] == 1
+
+    order.delete()
+    assert values()["shopbell_webhook_alarm", "silence"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_counts_what_was_refused_and_why(client, monkeypatch):
+    monkeypatch.setattr(flight, "recorder", flight.Recorder(interval=0.01))
+    for _ in range(2):
+        client.post("/stripe-webhook/", "{}", content_type="application/json")
+
+    name = "shopbell_webhook_refused_total", "The signature does not match."
+    assert eventually(lambda: values().get(name) == 2)
+
+
+def test_it_counts_open_checkouts():
+    Order.objects.filter(pk=factories.order().pk).update(stripe_session_id="cs_1")
+    factories.order()
+    factories.paid_order()
+
+    assert values()["shopbell_open_checkouts",] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_how_long_the_workers_queue_is():
+    before = values()["shopbell_jobs", "todo"]
+    tasks.look_up_refunds.configure().defer(order_id=1)
+    assert values()["shopbell_jobs", "todo"] == before + 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_this_machine_may_read_it(address):
+    assert scrape(address).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "", "2001:db8::1", "nonsense"])
+def test_for_others_there_is_no_such_page(address):
+    assert scrape(address).status_code == 404
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_what_came_through_a_proxy_of_this_machine_is_not_from_this_machine(header):
+    assert scrape("127.0.0.1", **{header: "for=192.0.2.1"}).status_code == 404
+
+
+def test_a_caller_cannot_say_that_she_is_somebody_else(settings):
+    assert scrape("192.0.2.1", **{"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+    assert scrape("192.0.2.1", **{"X-Real-IP": "127.0.0.1"}).status_code == 404
+
+
+def test_a_network_may_be_let_in(settings):
+    settings.METRICS_ALLOWED = [ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")]
+    assert scrape("192.0.2.77").status_code == 200
+    assert scrape("2001:db8::7").status_code == 200
+    assert scrape("192.0.3.1").status_code == 404
+
+
+def test_it_is_not_sent_to_tls(settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert scrape().status_code == 200
