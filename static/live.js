@@ -1,38 +1,60 @@
-// How fresh the page is: the badge, the heartbeat, and what the socket's close codes mean.
+// How fresh the page is: the badge, the heartbeat, and what the sockets' close codes mean.
 // Swapping fragments, reconnecting and waiting in hidden tabs are htmx's (hx-ws).
 (() => {
   const SILENCE = 40_000; // ms; the server says a word every 15 s (realtime/sweep.py)
-  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py
+  const SESSION_OVER = 4401, FORBIDDEN = 4403, MISSED_TOO_MUCH = 4409, TOO_MANY = 4429; // realtime/consumers.py, sweep.py
   const RELOADED = `reloaded ${location.pathname}`;
 
-  let heard = 0; // when the last word came, ms
+  // Staff's list may have an order beside it, with a socket of its own. By the element that connects:
+  // heard, when its last word came, ms; asOf, what it said; state: opening, live or broken.
+  const connections = new Map();
   let stopped = "";
 
+  function connectionOf(element) {
+    if (!connections.has(element)) {
+      connections.set(element, { state: "opening", heard: 0, asOf: Number(badge().dataset.asOf) });
+    }
+    return connections.get(element);
+  }
+
+  const badge = () => document.getElementById("freshness");
   const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { timeStyle: "short" });
 
   function show(state, text) {
-    const badge = document.getElementById("freshness");
-    if (!badge || badge.dataset.state === state) return;
+    if (!badge() || badge().dataset.state === state) return;
     // Read out when it gets worse; "Live" after every page load would be noise.
-    badge.ariaLive = state === "live" ? "off" : "polite";
-    badge.dataset.state = state;
-    badge.querySelector(".freshness-text").textContent = text(time(badge.dataset.asOf));
+    badge().ariaLive = state === "live" ? "off" : "polite";
+    badge().dataset.state = state;
+    badge().querySelector(".freshness-text").textContent = text(time(badge().dataset.asOf));
   }
 
-  const showReconnecting = () => show("reconnecting", (asOf) => `Reconnecting · as of ${asOf}`);
+  // The page is as fresh as the connection that is worst off.
+  function showConnections() {
+    const all = [...connections.values()];
+    if (stopped || !all.length) return;
+    badge().dataset.asOf = Math.min(...all.map(({ asOf }) => asOf));
+    if (all.some(({ state }) => state === "broken")) show("reconnecting", (asOf) => `Reconnecting · as of ${asOf}`);
+    else if (all.every(({ state }) => state === "live")) show("live", () => "Live");
+  }
 
   function stop(reason) {
     stopped = reason;
     show("stopped", (asOf) => `As of ${asOf} · ${reason}`);
   }
 
-  // The session behind the page is over, a right was taken away, or the ticket is too old: a fresh page has a
-  // fresh ticket, or says why not. Once: a page that is refused again at once would reload forever.
+  // The session behind the page is over, a right was taken away, the ticket is too old, or too much was missed: a
+  // fresh page has a fresh ticket, or says why not. Once: a page that is refused again at once would reload forever.
   function reloadOnce() {
     const last = Number(sessionStorage.getItem(RELOADED));
     sessionStorage.setItem(RELOADED, Date.now());
     if (Date.now() - last < 60_000) return stop("reload the page to go on");
     location.reload();
+  }
+
+  // Only to see what is new; who holds the screen still (pause.js) sees it later.
+  function reloadForNews(reload) {
+    if (document.dispatchEvent(new CustomEvent("live:news", { cancelable: true }))) reload();
+    else stop("paused");
   }
 
   // Catching up reads behind and sends again what has just changed. The same state is no news: it must not
@@ -44,44 +66,47 @@
 
   document.addEventListener("htmx:before:ws:connection", (event) => {
     if (stopped) event.preventDefault();
+    else connectionOf(event.target);
   });
 
   document.addEventListener("htmx:before:ws:message", (event) => {
-    heard = Date.now();
+    const connection = connectionOf(event.target);
+    connection.heard = Date.now();
     const { text, json } = event.detail.message;
     if (!json && isShown(text)) event.preventDefault();
-    const asOf = json?.as_of;
-    if (!asOf) return;
-    document.getElementById("freshness").dataset.asOf = asOf;
-    show("live", () => "Live");
+    if (!json?.as_of) return;
+    Object.assign(connection, { state: "live", asOf: json.as_of });
+    showConnections();
     sessionStorage.removeItem(RELOADED); // a page that was let in may reload again: log in, then log out
   });
 
-  // Pushes may bring an order that a list had no room for: it shows the newest, as it would on a reload.
-  document.addEventListener("htmx:after:swap", () => {
-    const list = document.getElementById("orders");
-    const rows = [...(list?.children ?? [])].filter((row) => row.checkVisibility?.() ?? true);
-    for (const row of rows.slice(Number(list?.dataset.most) || rows.length)) row.remove();
-  });
-
   document.addEventListener("htmx:ws:close", (event) => {
-    heard = 0;
-    const code = event.detail.code;
+    const { code, reason, connection: { socket } } = event.detail;
+    if (reason === "removed") {
+      connections.delete(event.target);
+      // hx-ws forgets a socket that is still opening, and the server would count it for ever.
+      if (socket?.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close());
+      return showConnections();
+    }
+    Object.assign(connectionOf(event.target), { state: "broken", heard: 0 });
     if (code === SESSION_OVER || code === FORBIDDEN) reloadOnce();
+    else if (code === MISSED_TOO_MUCH) reloadForNews(reloadOnce);
     else if (code === TOO_MANY) {
       stop("too many windows are open");
       // Windows that just closed count for a while. Where something can be typed or sent, that is for the shopper.
       if (!document.querySelector("form#buy, form[data-answered]")) setTimeout(() => location.reload(), 60_000);
     }
-    else if (!stopped) showReconnecting();
+    else showConnections();
   });
 
   // A connection can die without a sound (a laptop that moved, a middlebox that forgot).
   setInterval(async () => {
-    if (!heard || document.hidden || Date.now() - heard < SILENCE) return;
-    showReconnecting();
+    const silent = () => [...connections.values()].filter(({ heard }) => heard && Date.now() - heard >= SILENCE);
+    if (stopped || !silent().length) return;
+    for (const connection of silent()) connection.state = "broken";
+    showConnections();
     const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
-    if (answer?.ok && Date.now() - heard >= SILENCE) location.reload();
+    if (answer?.ok && silent().length) reloadForNews(() => location.reload());
   }, 5_000);
 
   // htmx looks at the page one tick after its own file has run. On a slow line that is before hx-ws is there,

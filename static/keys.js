@@ -1,0 +1,67 @@
+// The keyboard: rows, the order beside them, search, pause. The dialog #keys tells of the keys, and switches them off.
+(() => {
+  const detail = document.getElementById("detail");
+  const help = document.getElementById("keys");
+  let current = ""; // id of the row that was last gone to
+  let opener = null; // the link that opened the order
+  let off = false;
+
+  const rows = () => [...document.querySelectorAll("[data-most] > *")].filter((row) => row.checkVisibility?.() ?? true);
+  const linkIn = (row) => row?.querySelector("a[href], summary, button");
+
+  function go(steps) {
+    const all = rows();
+    const at = all.findIndex((row) => row.contains(document.activeElement) || row.id === current);
+    const row = all[at < 0 ? 0 : Math.min(Math.max(at + steps, 0), all.length - 1)];
+    linkIn(row)?.focus();
+    row?.scrollIntoView({ block: "nearest" });
+  }
+
+  function search() {
+    const field = document.querySelector('.filter [type="search"]');
+    if (!field) return;
+    const fold = field.closest("details");
+    if (fold) fold.open = true;
+    field.focus();
+    field.select();
+  }
+
+  // Emptied by htmx, so that the order's socket is closed with it.
+  function close() {
+    if (!detail?.childElementCount) return;
+    htmx.swap({ sourceElement: detail, target: detail, swap: "innerHTML", text: "" });
+    (opener?.isConnected ? opener : linkIn(document.getElementById(current)))?.focus();
+  }
+
+  const KEYS = {
+    j: () => go(1),
+    k: () => go(-1),
+    "/": search,
+    p: () => document.querySelector('[data-name="pause"]')?.click(),
+    "?": () => help.showModal(),
+    Escape: close,
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const key = KEYS[event.key];
+    if (!key || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+    if (off && event.key !== "Escape") return;
+    if (event.repeat && event.key === "p") return;
+    event.preventDefault();
+    key();
+  });
+
+  document.addEventListener("dashboard:switch", ({ detail: { name, on } }) => name === "no-keys" && (off = on));
+  document.addEventListener("focusin", ({ target }) => (current = target.closest("[data-most] > *")?.id ?? current));
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest("[data-close-detail]")) close();
+    if (target.closest("[data-keys]")) help.showModal();
+  });
+  // Who opened an order goes on reading there; j and k go on from its row.
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx: { sourceElement, response } } }) => {
+    if (!response || !detail?.childElementCount || sourceElement?.getAttribute("hx-target") !== "#detail") return;
+    opener = sourceElement;
+    detail.focus();
+  });
+})();

@@ -1,0 +1,68 @@
+// Hold the screen still: what is pushed waits, the newest of each row and panel, until staff go on.
+// Not the order beside the list: somebody acts there.
+(() => {
+  const MOST = 500; // rows that wait; for whom more came a new page is cheaper
+  const waiting = new Map(); // id of what it replaces → the newest push: { text, element, isRow, isNew }
+  const button = document.querySelector('[data-name="pause"]');
+  let paused = false;
+  let missed = false; // more than we keep
+
+  function read(text, element) {
+    const [, id, list] = text.match(/^\s*<hx-partial hx-target="#([\w-]+)(?:, #([\w-]+))?"/) ?? [];
+    const [, placed] = text.match(/ data-placed="([\d.]+)"/) ?? [];
+    const shown = document.getElementById(list);
+    return { id, text, element, isRow: Boolean(list), isNew: Boolean(shown) && !document.getElementById(id) && hasRoom(shown, placed) };
+  }
+
+  const hasRoom = (list, placed) =>
+    list.childElementCount < Number(list.dataset.most) || Number(placed) > Number(list.lastElementChild.dataset.placed);
+
+  function hold(push) {
+    waiting.delete(push.id); // the newest goes last
+    waiting.set(push.id, push);
+    const rows = [...waiting.values()].filter(({ isRow }) => isRow);
+    if (rows.length > MOST) miss();
+    else say(rows.filter(({ isNew }) => isNew).length);
+  }
+
+  function miss() {
+    missed = true;
+    waiting.clear();
+    say(`over ${MOST}`);
+  }
+
+  function say(news) {
+    button.textContent = paused ? `Paused${news ? ` · ${news} new` : ""}` : "Pause";
+  }
+
+  function goOn() {
+    if (missed) return location.reload();
+    const pushes = [...waiting.values()];
+    waiting.clear();
+    // As hx-ws does it.
+    for (const { text, element } of pushes) {
+      htmx.swap({ sourceElement: element, target: element, swap: "none", text, transition: false });
+    }
+  }
+
+  document.addEventListener("dashboard:switch", ({ detail: { name, on } }) => {
+    if (name !== "pause") return;
+    paused = on;
+    say(0);
+    if (!paused) goOn();
+  });
+
+  document.addEventListener("htmx:before:ws:message", (event) => {
+    const { text, json } = event.detail.message;
+    if (!paused || json || event.defaultPrevented || event.target.closest("#detail")) return;
+    event.preventDefault();
+    if (!missed) hold(read(text, event.target));
+  });
+
+  // live.js would load the page anew, for more than it can be told.
+  document.addEventListener("live:news", (event) => {
+    if (!paused) return;
+    event.preventDefault();
+    miss();
+  });
+})();
