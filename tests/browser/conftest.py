@@ -105,6 +105,23 @@ def staff(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
     return open_window
 
 
+@pytest.fixture
+def dashboard(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
+    """Open the dashboard as staff, each time in a profile of its own."""
+
+    def open_window(path: str = "/dashboard/", **options: Any) -> Page:
+        profile = arrive(**options)
+        page = profile.context.new_page()
+        page.goto(profile.url + path)
+        page.get_by_label("Username").fill(stack.env["STAFF_USERNAME"])
+        page.get_by_label("Password").fill(stack.env["STAFF_PASSWORD"])
+        page.get_by_role("button", name="Log in").click()
+        is_live(page)
+        return page
+
+    return open_window
+
+
 def path_of(page: Page) -> str:
     """Of the order that a window shows."""
     found = re.search(r"/orders/[0-9a-f-]{36}/", page.url)
