@@ -1,0 +1,471 @@
+"""The dashboard as somebody uses it who leaves it open all day."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import (
+    Shopper,
+    buy,
+    choose,
+    is_live,
+    mark,
+    marked,
+    pay,
+    shows,
+)
+
+pytestmark = pytest.mark.browser
+
+ROWS = "#payments > li"
+
+
+@pytest.fixture
+def desk(arrive: Callable[..., Shopper], stack) -> Callable[..., Page]:
+    """Open staff's list of payments, in a profile of its own."""
+
+    def open_window(query: str = "", **options) -> Page:
+        profile = arrive(**options)
+        page = profile.context.new_page()
+        page.goto(f"{profile.url}/dashboard/{query}")
+        page.get_by_label("Username").fill(stack.env["STAFF_USERNAME"])
+        page.get_by_label("Password").fill(stack.env["STAFF_PASSWORD"])
+        page.get_by_role("button", name="Log in").click()
+        is_live(page)
+        return page
+
+    return open_window
+
+
+@pytest.fixture
+def buys(arrive: Callable[..., Shopper]) -> Callable[..., str]:
+    """Have somebody buy a bicycle bell, €12.50; returns the id of the order's row."""
+
+    def once() -> str:
+        page = arrive().window()
+        choose(page, "Bicycle bell")
+        buy(page)
+        pay(page)
+        shows(page, "paid")
+        is_live(page)
+        return row_of(page)
+
+    return once
+
+
+def row_of(page: Page) -> str:
+    found = re.search(r"/orders/([0-9a-f-]{36})/", page.url)
+    assert found is not None
+    return f"row-{found[1]}"
+
+
+def first_is(page: Page, row: str) -> None:
+    expect(page.locator(ROWS).first).to_have_id(row)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name).click()
+
+
+def reload(page: Page) -> None:
+    page.reload()
+    is_live(page)
+
+
+# --- held still -----------------------------------------------------------------------------------
+
+
+def test_a_screen_that_is_held_still_counts_what_waits_and_shows_it_when_it_goes_on(desk, buys):
+    known = buys()
+    window, other = desk(), desk()
+    first_is(window, known)
+    mark(window)
+    payments = window.locator('[data-number="payments"] .number-today').inner_text()
+
+    press(window, "Pause")
+    newest = [buys(), buys()][-1]
+    first_is(other, newest)
+    pause = window.get_by_role("button", name="Paused · 2 new", exact=True)
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    first_is(window, known)
+    expect(window.locator('[data-number="payments"] .number-today')).to_have_text(payments)
+
+    pause.click()
+    first_is(window, newest)
+    expect(window.locator(ROWS).nth(2)).to_have_id(known)
+    expect(window.get_by_role("button", name="Pause", exact=True)).to_have_attribute("aria-pressed", "false")
+    expect(window.locator('[data-number="payments"] .number-today')).not_to_have_text(payments)
+    assert marked(window)
+
+
+def test_held_still_by_a_key_it_stays_so_over_a_reload_but_not_in_another_window(desk, buys):
+    buys()
+    window = desk()
+    window.keyboard.press("p")
+    expect(window.get_by_role("button", name="Paused", exact=True)).to_be_visible()
+    reload(window)
+
+    newest = buys()
+    expect(window.get_by_role("button", name="Paused · 1 new", exact=True)).to_be_visible()
+    other = window.context.new_page()
+    other.goto(window.url)
+    is_live(other)
+    expect(other.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+
+    window.keyboard.press("p")
+    first_is(window, newest)
+
+
+def test_who_acts_on_an_order_sees_it_change_while_the_list_is_held_still(desk, buys):
+    row = buys()
+    window = desk()
+    first_is(window, row)
+    press(window, "Pause")
+    window.locator(f"#{row} a").click()
+    window.get_by_role("button", name="Prepare it", exact=True).click()
+
+    expect(window.locator("#detail .payment-head")).to_contain_text("Being prepared")
+    expect(window.locator(f"#{row}")).to_contain_text("Not yet prepared")
+    press(window, "Paused")
+    expect(window.locator(f"#{row}")).to_contain_text("Being prepared")
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def test_an_order_moves_to_the_top_when_it_is_paid_and_keeps_the_focus(desk, arrive, buys):
+    payer = arrive()
+    page = payer.window()
+    choose(page, "Bicycle bell")
+    buy(page)
+    pending = payer.window()
+    pending.locator("#orders a").first.click()
+    shows(pending, "pending")
+    is_live(pending)
+    row = row_of(pending)
+    above = buys()
+
+    window = desk("?status=all")
+    first_is(window, above)
+    expect(window.locator(f"#{row}")).to_have_attribute("data-payment", "pending")
+    window.locator(f"#{row} a").focus()
+    mark(window)
+    pay(page)
+    is_live(page)
+
+    first_is(window, row)
+    expect(window.locator(f"#{row}")).to_have_attribute("data-payment", "paid")
+    expect(window.locator(f"#{row}")).to_have_count(1)
+    expect(window.locator(f"#{row} a")).to_be_focused()
+    assert marked(window)
+
+
+def test_a_list_that_is_full_lets_its_oldest_go(desk, buys):
+    kept, oldest = buys(), None
+    oldest, kept = kept, buys()
+    window = desk()
+    first_is(window, kept)
+    window.locator("#payments").evaluate("list => (list.dataset.most = 2)")
+    newest = buys()
+
+    first_is(window, newest)
+    expect(window.locator(ROWS)).to_have_count(2)
+    expect(window.locator(f"#{oldest}")).to_have_count(0)
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+
+def test_the_list_is_walked_and_an_order_read_and_closed_by_keys_alone(desk, buys):
+    second, first = buys(), buys()
+    window = desk()
+    first_is(window, first)
+
+    window.keyboard.press("j")
+    expect(window.locator(f"#{first} a")).to_be_focused()
+    window.keyboard.press("j")
+    expect(window.locator(f"#{second} a")).to_be_focused()
+    window.keyboard.press("k")
+    window.keyboard.press("k")
+    expect(window.locator(f"#{first} a")).to_be_focused()
+    window.keyboard.press("j")
+    window.keyboard.press("Enter")
+    expect(window.locator("#detail")).to_be_focused()
+    expect(window.locator("#detail .payment-page")).to_be_visible()
+    expect(window.locator(f"#detail [id='payment-{second[4:]}']")).to_be_attached()
+    assert "/dashboard/orders/" not in window.url
+
+    window.keyboard.press("Escape")
+    expect(window.locator("#detail")).to_be_empty()
+    expect(window.locator(f"#{second} a")).to_be_focused()
+    # The order's connection was closed with it: that is no trouble.
+    expect(window.locator("#freshness")).to_have_attribute("data-state", "live")
+
+
+def test_what_is_typed_is_no_command(desk, buys):
+    buys()
+    window = desk()
+    window.keyboard.press("/")
+    search = window.get_by_label("Search")
+    expect(search).to_be_focused()
+    window.keyboard.type("jp?/")
+    expect(search).to_have_value("jp?/")
+    expect(window.get_by_role("button", name="Pause", exact=True)).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_keys_are_listed_and_can_be_switched_off(desk, buys):
+    buys()
+    window = desk()
+    window.keyboard.press("?")
+    keys = window.get_by_role("dialog", name="Keys")
+    expect(keys).to_be_visible()
+    window.keyboard.press("p")
+    keys.get_by_role("button", name="Keys off").click()
+    keys.get_by_role("button", name="Close").click()
+    expect(keys).to_be_hidden()
+
+    reload(window)
+    window.keyboard.press("p")
+    window.keyboard.press("j")
+    expect(window.get_by_role("button", name="Pause", exact=True)).to_have_attribute("aria-pressed", "false")
+    expect(window.locator("body")).to_be_focused()
+
+
+def test_an_order_is_closed_by_its_button(desk, buys):
+    row = buys()
+    window = desk()
+    window.locator(f"#{row} a").click()
+    window.get_by_role("button", name="Close the order").click()
+    expect(window.locator("#detail")).to_be_empty()
+
+
+# --- while nobody looks ---------------------------------------------------------------------------
+
+
+def test_the_title_counts_what_came_in_while_nobody_looked(desk, buys):
+    window = desk()
+    title = window.title()
+    look(window, away=True)
+    first = buys()
+    expect(window).to_have_title(f"(1) {title}")
+    newest = buys()
+    expect(window).to_have_title(f"(2) {title}")
+    # It went on listening: the row is there, too.
+    first_is(window, newest)
+    window.locator(f"#{first} a").click()
+    window.get_by_role("button", name="Prepare it", exact=True).click()
+    expect(window.locator(f"#{first}")).to_contain_text("Being prepared")
+    expect(window).to_have_title(f"(2) {title}")
+
+    look(window, away=False)
+    expect(window).to_have_title(title)
+    newest = buys()
+    first_is(window, newest)
+    expect(window).to_have_title(title)
+
+
+def look(page: Page, *, away: bool) -> None:
+    """Headless windows are all in front."""
+    page.evaluate(
+        """away => {
+            Object.defineProperty(document, 'hidden', { configurable: true, get: () => away });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }""",
+        away,
+    )
+
+
+def test_payments_are_told_to_screen_readers_a_few_at_a_time(desk, buys):
+    buys()
+    window = desk()
+    said = window.locator("#announcements")
+    expect(said).to_have_attribute("aria-live", "polite")
+    assert window.locator("[aria-live] .payment-rows, .payment-rows[aria-live]").count() == 0
+    buys()
+    expect(said).to_have_text("1 payment came in, €12.50 in all")
+
+    press(window, "Pause")
+    buys()
+    buys()
+    press(window, "Paused · 2 new")
+    expect(said).to_have_text("2 payments came in, €25.00 in all")
+
+    press(window, "Hide amounts")
+    buys()
+    expect(said).to_have_text("1 payment came in")
+
+
+def test_the_bell_rings_for_a_payment_if_it_is_wanted_and_once_a_second_at_most(desk, buys):
+    window = desk()
+    window.evaluate("""() => {
+        window.rung = 0;
+        const start = OscillatorNode.prototype.start;
+        OscillatorNode.prototype.start = function () { window.rung += 1; return start.call(this); };
+    }""")
+    row = buys()
+    first_is(window, row)
+    assert window.evaluate("rung") == 0
+
+    press(window, "Sound")
+    window.wait_for_function("rung > 0")  # this is what it will be like
+    before = window.evaluate("rung")
+    row = buys()
+    window.wait_for_function("before => rung === 2 * before", arg=before)
+    first_is(window, row)
+    window.evaluate(
+        """row => {
+            const list = document.querySelector('.dashboard');
+            for (const digit of [1, 2, 3]) {
+                const fresh = document.getElementById(row).cloneNode(true);
+                fresh.id += digit;
+                fresh.dataset.placed = Number(fresh.dataset.placed) + digit;
+                const message = { text: `<hx-partial>${fresh.outerHTML}</hx-partial>`, json: null };
+                const detail = { message };
+                list.dispatchEvent(new CustomEvent('htmx:before:ws:message', { bubbles: true, detail }));
+            }
+        }""",
+        row,
+    )
+    assert window.evaluate("rung") <= 3 * before
+
+    window.reload()
+    expect(window.get_by_role("button", name="Sound")).to_have_attribute("aria-pressed", "true")
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def test_hidden_amounts_are_readable_for_nobody_and_stay_so_over_a_reload_and_a_push(desk, buys):
+    buys()
+    window = desk()
+    expect(window.locator("main")).to_contain_text("€12.50")
+    in_words = window.locator("body").aria_snapshot
+    assert "€" in in_words()
+    press(window, "Hide amounts")
+    newest = buys()
+    first_is(window, newest)
+
+    amounts = window.locator(".amount:not(th)")
+    assert amounts.evaluate_all("all => all.every((one) => getComputedStyle(one).visibility === 'hidden')")
+    assert "€" not in window.locator("main").inner_text()
+    assert "€" not in in_words()
+    reload(window)
+    assert "€" not in window.locator("main").inner_text()
+    assert "€" not in in_words()
+
+    press(window, "Hide amounts")
+    expect(window.locator(f"#{newest} .amount")).to_have_css("visibility", "visible")
+    assert "€" in in_words()
+
+
+def test_an_open_checkout_tells_the_seconds_that_are_left(desk, arrive):
+    page = arrive().window()
+    choose(page, "Bicycle bell")
+    buy(page)
+    window = desk()
+    left = window.locator(".checkout-left").last
+    expect(left).to_have_text(re.compile(r"^\d?\d:\d\d left$"))
+    before = left.inner_text()
+    expect(left).not_to_have_text(before)
+
+    left.evaluate("time => (time.dataset.until -= 7200)")
+    expect(left).to_have_text("over")
+
+
+def test_the_time_left_is_by_the_shops_clock(desk, arrive):
+    page = arrive().window()
+    choose(page, "Bicycle bell")
+    buy(page)
+    window = desk()
+    left = window.locator(".checkout-left").last
+    expect(left).to_have_text(re.compile("left$"))
+    window.clock.install()
+    window.clock.fast_forward("03:00:00")
+    window.reload()
+    is_live(window)
+    expect(left).to_have_text(re.compile(r"^\d?\d:\d\d left$"))
+
+
+def test_on_the_wall_nothing_is_shown_but_the_figures_and_the_way_out(desk, buys):
+    row = buys()
+    window = desk()
+    press(window, "Full screen")
+    expect(window.get_by_role("banner")).to_be_hidden()
+    expect(window.get_by_role("search")).to_be_hidden()
+    expect(window.get_by_role("button", name="Sound")).to_be_hidden()
+    expect(window.locator(f"#{row}")).to_be_visible()
+    press(window, "Leave full screen")
+    expect(window.get_by_role("banner")).to_be_visible()
+
+
+# --- export ---------------------------------------------------------------------------------------
+
+
+def test_an_export_tells_how_far_it_is_and_becomes_a_file(desk, buys):
+    rows = [buys(), buys()]
+    window = desk()
+    with window.expect_download() as download:
+        window.get_by_role("link", name="Export as CSV").click()
+    text = Path(download.value.path()).read_text()
+    assert all(row[4:] in text for row in rows)
+    assert download.value.suggested_filename.endswith(".csv")
+    number = text.count("\n") - 1
+    expect(window.get_by_role("status").filter(has_text="rows are in")).to_contain_text(
+        f"{number} rows are in payments-"
+    )
+    assert window.locator("#export progress").evaluate("bar => bar.value === bar.max && bar.max") == number
+
+
+def test_an_export_can_be_cancelled(desk, buys):
+    buys()
+    window = desk()
+    # It begins and does not end.
+    window.evaluate("""() => {
+        const real = window.fetch;
+        window.fetch = async (address, options) => {
+            const response = await real(address, options);
+            const body = new ReadableStream({
+                start(stream) {
+                    stream.enqueue(new TextEncoder().encode('head\\r\\none\\r\\ntwo\\r\\n'));
+                    options.signal.addEventListener('abort', () => stream.error(options.signal.reason));
+                },
+            });
+            return new Response(body, { headers: { 'X-Total-Rows': '5' } });
+        };
+    }""")
+    window.get_by_role("link", name="Export as CSV").click()
+    expect(window.get_by_text("2 of 5 rows")).to_be_visible()
+    assert window.locator("#export progress").evaluate("bar => bar.value / bar.max") == 0.4
+    window.get_by_role("button", name="Cancel", exact=True).click()
+    expect(window.get_by_text("Cancelled. Nothing was saved.")).to_be_visible()
+    expect(window.get_by_role("link", name="Export as CSV")).to_be_focused()
+
+
+def test_an_export_that_fails_says_so(desk, buys):
+    # The browser notes the answer in its console.
+    window = desk(trouble="status of 503")
+    window.route("**/export/**", lambda route: route.fulfill(status=503))
+    window.get_by_role("link", name="Export as CSV").click()
+    expect(window.get_by_text("The shop gave no good answer. Nothing was saved; try again.")).to_be_visible()
+
+
+# --- two connections ------------------------------------------------------------------------------
+
+
+def test_a_list_that_lost_its_connection_says_so_although_the_order_beside_it_is_live(desk, buys):
+    row = buys()
+    window = desk()
+    window.locator(f"#{row} a").click()
+    expect(window.locator("#detail .payment-page")).to_be_visible()
+    window.evaluate("""() => {
+        const list = document.querySelector('.dashboard');
+        list.addEventListener('htmx:before:ws:connection', (event) => event.preventDefault());
+        htmx.ext.ws.getRegistry().get(list.getAttribute('hx-ws:connect')).socket.close();
+    }""")
+    expect(window.locator("#freshness")).to_have_attribute("data-state", "reconnecting")
+    window.get_by_role("button", name="Prepare it", exact=True).click()
+    expect(window.locator("#detail .payment-head")).to_contain_text("Being prepared")
+    expect(window.locator("#freshness")).to_have_attribute("data-state", "reconnecting")
