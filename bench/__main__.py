@@ -10,7 +10,7 @@ from bench.stage import stage
 from sandbox.interruptions import Interrupted, interruptions
 from sandbox.problem import Problem
 
-MEASUREMENTS = ("latency", "fanout", "memory", "webhooks", "reconciler")
+MEASUREMENTS = ("latency", "fanout", "memory", "webhooks", "reconciler", "dashboards")
 
 
 def main(arguments: Sequence[str]) -> int:

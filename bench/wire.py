@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
+from django.conf import settings
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response as Handshake
@@ -71,15 +72,24 @@ def request(server: Server, method: str, path: str, body: bytes = b"", **headers
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as a browser has it after loading: the guest's cookie, and where its socket is."""
+    """A page as a browser has it after loading: the guest's cookie, where its socket is, and the session's
+    cookie of who is logged in.
+    """
 
     cookie: str
     socket: str
+    session: str = ""
+
+    @property
+    def cookies(self) -> str:
+        return _cookies(self.cookie, self.session)
 
 
-async def load(http: Connection, server: Server, path: str = "/", cookie: str = "") -> Page:
+async def load(
+    http: Connection, server: Server, path: str = "/", cookie: str = "", session: str = ""
+) -> Page:
     """Without a cookie it is a new guest's."""
-    http.send(request(server, "GET", path, Cookie=f"{GUEST_COOKIE}={cookie}" if cookie else ""))
+    http.send(request(server, "GET", path, Cookie=_cookies(cookie, session)))
     answer = await http.answer()
     address = re.search(r'hx-ws:connect="([^"]+)"', answer.body.decode())
     if answer.status != 200 or address is None:
@@ -87,7 +97,12 @@ async def load(http: Connection, server: Server, path: str = "/", cookie: str = 
     cookies = SimpleCookie("; ".join(answer.headers.get_all("Set-Cookie", [])))
     if GUEST_COOKIE in cookies:
         cookie = cookies[GUEST_COOKIE].value
-    return Page(cookie, html.unescape(address[1]))
+    return Page(cookie, html.unescape(address[1]), session)
+
+
+def _cookies(guest: str, session: str) -> str:
+    pairs = {GUEST_COOKIE: guest, settings.SESSION_COOKIE_NAME: session}
+    return "; ".join(f"{name}={value}" for name, value in pairs.items() if value)
 
 
 OnText = Callable[[bytes, float], None]
@@ -100,7 +115,7 @@ class Socket(asyncio.Protocol):
     def __init__(self, server: Server, page: Page, on_text: OnText) -> None:
         uri = parse_uri(f"ws://127.0.0.1:{server.port}{page.socket}")
         self._protocol = ClientProtocol(uri, origin=Origin(server.origin))
-        self._cookie = f"{GUEST_COOKIE}={page.cookie}"
+        self._cookies = page.cookies
         self._on_text = on_text
         self.opened = asyncio.get_running_loop().create_future()
 
@@ -108,7 +123,7 @@ class Socket(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         handshake = self._protocol.connect()
-        handshake.headers["Cookie"] = self._cookie
+        handshake.headers["Cookie"] = self._cookies
         self._protocol.send_request(handshake)
         self._flush()
 
