@@ -23,6 +23,7 @@ from shop import flight
 from shop.disputes import apply_dispute
 from shop.models import Order, Outcome, Source, StripeEvent
 from shop.models.events import OPEN
+from shop.models.timeline import acting
 from shop.refunds import apply_charge, apply_refund
 from shop.sessions import SessionFacts, apply_session
 
@@ -115,15 +116,17 @@ def receive(
     return _process(event, payload, source, again=OPEN, delivered=delivered, flown=flown or flight.Flight())
 
 
-def replay(event_id: str, source: Source = Source.REPLAY) -> Outcome:
+def replay(event_id: str, source: Source = Source.REPLAY, *, who_id: int | None = None) -> Outcome:
     """Do once more what a stored event says, unless that was done; returns what came of it.
 
-    Raises StripeEvent.DoesNotExist, and whatever made it fail again.
+    `who_id` is the user who wants it, for the order's timeline. Raises StripeEvent.DoesNotExist, and whatever
+    made it fail again.
     """
     stored = StripeEvent.objects.get(pk=event_id)
     again = frozenset(set(Outcome) - {Outcome.APPLIED})
     event, flown = json.loads(stored.payload), flight.Flight()
-    return _process(event, stored.payload, source, again=again, delivered=False, flown=flown)
+    with acting(who_id):
+        return _process(event, stored.payload, source, again=again, delivered=False, flown=flown)
 
 
 def _process(

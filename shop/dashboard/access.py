@@ -19,7 +19,11 @@ from shop import rights
 View = Callable[..., Any]
 
 
-_IN_SHORT = {"refund": rights.REFUND_ORDER, "fulfil": rights.FULFIL_ORDER}
+_IN_SHORT = {
+    "refund": rights.REFUND_ORDER,
+    "fulfil": rights.FULFIL_ORDER,
+    "payload": rights.VIEW_WEBHOOK_PAYLOAD,
+}
 
 
 class StaffRequest(HttpRequest):
@@ -51,8 +55,9 @@ def requires(*needed: str) -> Callable[[View], View]:
 
 
 def may(request: StaffRequest) -> str:
-    """What the viewer may do, for the style sheet: "refund fulfil". Only to show it: views ask again."""
-    return " ".join(name for name, right in _IN_SHORT.items() if rights.has(request.user.pk, right))
+    """What the viewer may do, for the style sheet: "refund fulfil payload". Only for show: views ask."""
+    held = request.user.get_all_permissions()
+    return " ".join(name for name, right in _IN_SHORT.items() if right in held)
 
 
 def _refusal(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse | None:
@@ -72,6 +77,7 @@ def _to_login(request: HttpRequest) -> HttpResponse:
     match = request.resolver_match
     back = request.get_full_path()
     if request.method == "POST" and match:
-        back = reverse("dashboard:order", kwargs=match.kwargs)
+        is_order = "public_id" in match.kwargs
+        back = reverse("dashboard:order", kwargs=match.kwargs) if is_order else reverse("dashboard:webhooks")
     redirect = redirect_to_login(back)
     return HttpResponseClientRedirect(redirect.url) if HtmxDetails(request) else redirect

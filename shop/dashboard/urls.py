@@ -1,8 +1,10 @@
-from django.urls import path
+from django.urls import path, register_converter
 
-from shop.dashboard import views
+from shop.dashboard import recorder_views, views
 from shop.dashboard.export import export
 from shop.dashboard.payments import payments
+
+register_converter(recorder_views.EventIdConverter, "event_id")
 
 app_name = "dashboard"
 urlpatterns = [
@@ -19,4 +21,7 @@ urlpatterns = [
     path("orders/<uuid:public_id>/withhold/", views.withhold, name="withhold"),
     path("orders/<uuid:public_id>/resend/", views.resend, name="resend"),
     path("export/", export, name="export"),
+    path("webhooks/", recorder_views.deliveries, name="webhooks"),
+    path("webhooks/<event_id:event_id>/", recorder_views.payload, name="payload"),
+    path("webhooks/<event_id:event_id>/replay/", recorder_views.replay, name="replay"),
 ]
