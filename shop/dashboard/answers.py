@@ -6,8 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from shop import rights
-from shop.dashboard.access import StaffRequest
+from shop.dashboard.access import StaffRequest, may
 from shop.dashboard.forms import OrderForm, RefundForm, RestockForm, ShipForm
 from shop.models import Order
 from shop.models.clock import database_now
@@ -28,8 +27,9 @@ def page(
         "as_of": as_of,
         "order": order,
         "forms": {form.action: form for form in forms} | ({typed.action: typed} if typed else {}),
-        "may_refund": rights.has(request.user.pk, rights.REFUND_ORDER),
-        "may_fulfil": rights.has(request.user.pk, rights.FULFIL_ORDER),
+        "may": (viewer_may := may(request)),
+        "may_refund": "refund" in viewer_may,
+        "may_fulfil": "fulfil" in viewer_may,
     }
     beside_the_list = request.htmx and request.htmx.target == "aside#detail"
     template = "dashboard/_detail.html" if beside_the_list else "dashboard/order.html"
