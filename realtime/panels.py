@@ -14,10 +14,13 @@ from django.utils.safestring import SafeString
 
 from realtime.fragments import Fragment
 from realtime.pages import OVERLAP
-from realtime.topics import PAYMENTS, filter_of, group_of, kind_of
+from realtime.topics import PAYMENT, PAYMENTS, WEBHOOKS, filter_of, group_of, kind_of
+from shop.alarm import alarm
 from shop.dashboard.checkouts import open_checkouts
+from shop.dashboard.legs import legs
 from shop.dashboard.numbers import numbers
 from shop.dashboard.pictures import pictures
+from shop.dashboard.recorder import recorder
 from shop.models.clock import database_now
 
 PACE = 1.0
@@ -50,10 +53,19 @@ class Panel:
 
 
 PANELS = (
+    Panel("alarm", alarm, (PAYMENTS, WEBHOOKS, PAYMENT)),
     Panel("numbers", numbers, (PAYMENTS,)),
     Panel("pictures", pictures, (PAYMENTS,), hurried=False),
     Panel("checkouts", open_checkouts, (PAYMENTS,)),
+    Panel("recorder", recorder, (WEBHOOKS,), filtered=True),
+    Panel("legs", legs, (WEBHOOKS,), hurried=False),
 )
+
+
+def hint_of_webhooks() -> Fragment:
+    """For pages that show Stripe's deliveries: there is news."""
+    as_of = database_now().timestamp()
+    return Fragment(WEBHOOKS, "recorder", _version(as_of), as_of, html="")
 
 
 def render_panel(name: str, query: str, as_of: float) -> SafeString:

@@ -15,6 +15,7 @@ sockets = OriginValidator(
                 path("ws/shop/", PageConsumer.as_asgi(), name="shop_socket"),
                 path("ws/orders/<uuid:public_id>/", PageConsumer.as_asgi(), name="order_socket"),
                 path("ws/dashboard/orders/<uuid:public_id>/", PageConsumer.as_asgi(), name="payment_socket"),
+                path("ws/dashboard/webhooks/", PageConsumer.as_asgi(), name="webhooks_socket"),
                 path("ws/dashboard/", PageConsumer.as_asgi(), name="payments_socket"),
                 re_path("", Nobody.as_asgi()),
             ]

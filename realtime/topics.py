@@ -9,6 +9,8 @@ from shop.models import Order
 from shop.shoppers import Shopper
 
 CATALOG = "catalog"
+PAYMENT = "payment"
+"""The kind of topic that one order is, as staff see it on its page."""
 PAYMENTS = "payments"
 """Everybody's orders, as staff see them in lists and sums."""
 WEBHOOKS = "webhooks"
@@ -46,7 +48,7 @@ def shopper_topic(shopper: Shopper) -> str:
 
 def payment_topic(public_id: UUID) -> str:
     """One order as staff see it on its page."""
-    return f"payment.{public_id.hex}"
+    return f"{PAYMENT}.{public_id.hex}"
 
 
 def owner_topic(order: Order) -> str:
@@ -62,7 +64,7 @@ def orders_in(topics: Iterable[str]) -> Q:
         kind, _, key = topic.partition(".")
         if kind_of(topic) == PAYMENTS:
             return Q()
-        if kind in ("order", "payment"):
+        if kind in ("order", PAYMENT):
             public_ids.append(UUID(key))
         elif kind == "shopper" and key[0] == "u":
             user_ids.append(int(key[1:]))

@@ -27,6 +27,9 @@
     });
   }
 
+  for (const tools of document.querySelectorAll(".tools[hidden]")) tools.hidden = false;
+  if (!whole) return;
+
   // The style sheet leaves on a whole screen what can be read from the other side of the room.
   whole.addEventListener("click", () => {
     if (document.fullscreenElement) document.exitFullscreen();
@@ -42,5 +45,4 @@
   document.addEventListener("visibilitychange", stayAwake); // a lock ends where nobody looks
   whole.hidden = !document.fullscreenEnabled;
 
-  for (const tools of document.querySelectorAll(".tools[hidden]")) tools.hidden = false;
 })();

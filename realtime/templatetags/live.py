@@ -6,7 +6,7 @@ from django.utils.safestring import SafeString
 
 from realtime.panels import render_panel
 from realtime.tickets import Ticket
-from realtime.topics import CATALOG, PAYMENTS, filtered, order_topic, payment_topic, shopper_topic
+from realtime.topics import CATALOG, PAYMENTS, WEBHOOKS, filtered, order_topic, payment_topic, shopper_topic
 from shop.models import Order
 from shop.rights import VIEW_PAYMENTS
 from shop.shoppers import shopper_of
@@ -38,6 +38,12 @@ def payment_socket(context: Context, order: Order) -> str:
 def payments_socket(context: Context, query: str) -> str:
     """Address of the socket for staff's list of payments with this filter. Wants `as_of` in the context."""
     return _address(context, "/ws/dashboard/", [filtered(PAYMENTS, query)], VIEW_PAYMENTS)
+
+
+@register.simple_tag(takes_context=True)
+def webhooks_socket(context: Context, query: str = "") -> str:
+    """Address of the socket for Stripe's deliveries with this filter. Wants `as_of` in the context."""
+    return _address(context, "/ws/dashboard/webhooks/", [filtered(WEBHOOKS, query)], VIEW_PAYMENTS)
 
 
 @register.simple_tag(takes_context=True)

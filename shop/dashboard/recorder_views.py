@@ -14,8 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from shop import webhooks
 from shop.dashboard.access import StaffRequest, may, requires
 from shop.dashboard.answers import LEVELS
-from shop.dashboard.legs import legs
-from shop.dashboard.recorder import WebhookFilter, recorder
+from shop.dashboard.recorder import WebhookFilter
 from shop.models import Outcome, StripeEvent
 from shop.models.clock import database_now
 from shop.payloads import masked
@@ -49,16 +48,13 @@ class EventIdConverter:
 @requires(VIEW_PAYMENTS)
 def deliveries(request: StaffRequest) -> HttpResponse:
     """`/dashboard/webhooks/?type=…&outcome=…&q=…&after=<cursor>`."""
-    as_of = database_now()
     context = {
-        "as_of": as_of,
-        "version": int(as_of.timestamp() * 1_000_000),
+        "as_of": database_now(),
         "filter": WebhookFilter.from_query(request.GET),
+        "after": "after" in request.GET,
         "address": request.GET.urlencode(),
         "may": may(request),
         "section": "webhooks",
-        **recorder(request.GET.urlencode()),
-        **legs(),
     }
     return render(request, "dashboard/webhooks.html", context)
 
@@ -70,7 +66,8 @@ def payload(request: StaffRequest, event_id: str) -> HttpResponse:
     """What Stripe signed, without card holders' data."""
     event = get_object_or_404(StripeEvent.objects.select_related("order"), pk=event_id)
     told = json.dumps(masked(json.loads(event.payload)), indent=2, ensure_ascii=False)
-    context = {"event": event, "told": told, "may": may(request), "section": "webhooks"}
+    shown = {"event": event, "told": told}
+    context = {"as_of": database_now(), "may": may(request), "section": "webhooks", **shown}
     return render(request, "dashboard/webhook.html", context)
 
 
