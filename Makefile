@@ -6,7 +6,7 @@ SANDBOX := exec $(VENV)/python -m sandbox.die_with_parent --signal TERM -- $(VEN
 COMPILE := PATH="$$PATH:$(VENV)" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: help run test check lint lint-in-services bench shoppers screenshot requirements messages clean python ports run-packages packages chromium
+.PHONY: help run test check lint lint-in-services bench shoppers demo screenshot requirements messages clean python ports run-packages packages chromium
 .NOTPARALLEL:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make lint          the same without the tests'
 	@echo 'make bench         how fast it is, side by side with others'
 	@echo 'make shoppers      people who buy at the shop that make run runs; ARGS="--per-minute 60" for more'
+	@echo 'make demo          the same gently, so that the dashboard is alive'
 	@echo 'make screenshot    the picture in README, of the shop that make run runs'
 	@echo 'make requirements  write requirements*.txt anew; ARGS=--upgrade for newer packages'
 	@echo 'make messages      gather and compile the translations in locale/'
@@ -46,6 +47,9 @@ bench: packages
 
 shoppers: python run-packages
 	@$(SANDBOX) shoppers $(ARGS)
+
+demo: python run-packages
+	@$(SANDBOX) demo $(ARGS)
 
 screenshot: packages chromium
 	@$(VENV)/python -m sandbox.screenshots $(ARGS)

@@ -6,6 +6,7 @@ from sandbox.problem import Problem
 USAGE = """python -m sandbox run                 the whole shop, until Ctrl-C
 python -m sandbox services -- COMMAND  COMMAND beside a fresh PostgreSQL and Valkey
 python -m sandbox shoppers            people who buy at a running shop; --help says how many
+python -m sandbox demo                the same gently, and where to watch them
 python -m sandbox chromium            find a browser for the tests, or say what to install"""
 
 # By name, because none of them should wait for what only another one imports.
@@ -13,6 +14,7 @@ COMMANDS = {
     "run": "sandbox.run",
     "services": "sandbox.services",
     "shoppers": "sandbox.shoppers.crowd",
+    "demo": "sandbox.shoppers.demo",
     "chromium": "sandbox.chromium",
 }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import environ
 
+from sandbox.accounts import COLLEAGUES, password_variable
 from sandbox.kept_secrets import kept_secrets
 from sandbox.mail import mailbox_url
 from sandbox.problem import Problem
@@ -32,7 +33,8 @@ def shop_environment(data_dir: Path, port: int, stripe_port: int) -> dict[str, s
     env["PUBLIC_URL"] = given("PUBLIC_URL") or f"http://127.0.0.1:{port}"
     env["EMAIL_URL"] = given("EMAIL_URL") or mailbox_url(data_dir / "mail")
     env["STAFF_USERNAME"] = given("STAFF_USERNAME") or "staff"
-    env["STAFF_PASSWORD"] = given("STAFF_PASSWORD") or kept["STAFF_PASSWORD"]
+    for name in ("STAFF_PASSWORD", *map(password_variable, COLLEAGUES)):
+        env[name] = given(name) or kept[name]
     return env | (
         _real_stripe(port) if given("STRIPE_SECRET_KEY") else _local_stripe(kept, port, stripe_port)
     )

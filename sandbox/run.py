@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox import parts
+from sandbox.accounts import COLLEAGUES, MAY, password_variable
 from sandbox.data_dir import DataDir
 from sandbox.embedded import Embedded
 from sandbox.environment import ROOT, given, read_dotenv, shop_environment
@@ -63,6 +64,7 @@ class Shop:
         self.env = shop_environment(self.data_dir.path, self.port, self.stripe_port) | self.embedded.env
         self.mailbox = None if given("EMAIL_URL") else Mailbox(self.data_dir.path / "mail")
         self.programs: list[Process] = []
+        self._notes: list[str] = []
 
     def open(self) -> None:
         logs = self.data_dir.logs
@@ -94,6 +96,7 @@ class Shop:
         if not preparation.wait(120) or preparation.exit_code:
             raise Problem(preparation.obituary())
         self.programs.remove(preparation)
+        self._notes = [line for line in preparation.log.read_text().splitlines() if line.startswith("Note: ")]
         self._prepared.write_text(self._schema())
 
     def _schema_is_known(self) -> bool:
@@ -112,16 +115,23 @@ class Shop:
 
     def _announce(self) -> None:
         here = f"http://127.0.0.1:{self.port}"
-        password = "(as set in STAFF_PASSWORD)" if given("STAFF_PASSWORD") else self.env["STAFF_PASSWORD"]
         say(f"\nShop ready at {here}/")
-        say(f"Staff login: {self.env['STAFF_USERNAME']} / {password}")
+        say(f"Staff login: {self.env['STAFF_USERNAME']} / {self._password('STAFF_PASSWORD')}")
         say(f"Admin at {here}/admin/")
+        say(f"Dashboard at {here}/dashboard/ (make demo brings it shoppers), also for")
+        for username in COLLEAGUES:
+            say(f"  {username} / {self._password(password_variable(username))}, who {MAY[username]}")
         if self.own_stripe:
             stripe = f"http://127.0.0.1:{self.stripe_port}/"
             say(f"Local Stripe and its controls at {stripe} (pay with card 4242 4242 4242 4242)")
         if self.mailbox:
             say(f"E-mails in {self.mailbox.path}, each named here as it comes")
+        for note in self._notes:
+            say(note)
         say(f"Logs in {self.data_dir.logs}. Ctrl-C stops everything.")
+
+    def _password(self, variable: str) -> str:
+        return f"(as set in {variable})" if given(variable) else self.env[variable]
 
     def watch(self) -> None:
         """Tells of e-mails. Raises Problem when a part dies.

@@ -23,8 +23,11 @@ AT_ONCE = 50
 
 
 def main(arguments: list[str]) -> int:
+    return buy(options_in(arguments))
+
+
+def buy(options: argparse.Namespace) -> int:
     """Returns 0 when the time is over or somebody stopped it; raises Problem where they must not buy."""
-    options = _options(arguments)
     say(f"Buying at {options.shop} (--seed {options.seed}). Ctrl-C stops.")
     crowd = Crowd(options.shop, options.seed, options.thinking)
     try:
@@ -36,7 +39,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def options_in(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox shoppers",
         description="Buy as many people would, at a shop that has the local Stripe.",
