@@ -4,11 +4,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
+from sandbox.shoppers.pages import Page as HtmlPage
 from tests.browser.conftest import (
-    Shopper,
+    GOOD_CARD,
     buy,
     choose,
     is_live,
@@ -17,47 +20,50 @@ from tests.browser.conftest import (
     pay,
     shows,
 )
+from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
 
 ROWS = "#payments > li"
 
 
-@pytest.fixture
-def desk(arrive: Callable[..., Shopper], stack) -> Callable[..., Page]:
-    """Open staff's list of payments, in a profile of its own."""
-
-    def open_window(query: str = "", **options) -> Page:
-        profile = arrive(**options)
-        page = profile.context.new_page()
-        page.goto(f"{profile.url}/dashboard/{query}")
-        page.get_by_label("Username").fill(stack.env["STAFF_USERNAME"])
-        page.get_by_label("Password").fill(stack.env["STAFF_PASSWORD"])
-        page.get_by_role("button", name="Log in").click()
-        is_live(page)
-        return page
-
-    return open_window
+@pytest.fixture(scope="module", autouse=True)
+def _bells_enough(stack: Stack) -> None:
+    """Those that the shop begins with are for all journeys together."""
+    with psycopg.connect(stack.database.url, autocommit=True) as connection:
+        connection.execute("UPDATE shop_product SET stock = stock + 100 WHERE slug = 'bicycle-bell'")
 
 
 @pytest.fixture
-def buys(arrive: Callable[..., Shopper]) -> Callable[..., str]:
-    """Have somebody buy a bicycle bell, €12.50; returns the id of the order's row."""
+def buys(stack: Stack) -> Callable[[], str]:
+    """Have somebody without a window buy a bicycle bell, €12.50; returns the id of the order's row."""
 
     def once() -> str:
-        page = arrive().window()
-        choose(page, "Bicycle bell")
-        buy(page)
-        pay(page)
-        shows(page, "paid")
-        is_live(page)
-        return row_of(page)
+        with httpx.Client(follow_redirects=True, trust_env=False, timeout=15) as client:
+
+            def send(page: HtmlPage, name: str, **typed: str) -> HtmlPage:
+                form = page.form(name)
+                assert form is not None, page.url
+                headers = {"Referer": page.url}
+                return as_page(client.post(form.action, data=form.fields | typed, headers=headers))
+
+            shop = as_page(client.get(stack.url))
+            checkout = send(shop, "buy", **{"quantity-bicycle-bell": "1"})
+            card = {"method": "card", "cardNumber": GOOD_CARD, "cardExpiry": "12 / 34", "cardCvc": "123"}
+            return row_at(
+                send(checkout, "payment-form", email="ada@example.com", billingName="Ada", **card).url
+            )
 
     return once
 
 
-def row_of(page: Page) -> str:
-    found = re.search(r"/orders/([0-9a-f-]{36})/", page.url)
+def as_page(answer: httpx.Response) -> HtmlPage:
+    return HtmlPage(str(answer.url), answer.status_code, answer.text)
+
+
+def row_at(url: str) -> str:
+    """The id in staff's list of the order with this address."""
+    found = re.search(r"/orders/([0-9a-f-]{36})/", url)
     assert found is not None
     return f"row-{found[1]}"
 
@@ -78,9 +84,9 @@ def reload(page: Page) -> None:
 # --- held still -----------------------------------------------------------------------------------
 
 
-def test_a_screen_that_is_held_still_counts_what_waits_and_shows_it_when_it_goes_on(desk, buys):
+def test_a_screen_that_is_held_still_counts_what_waits_and_shows_it_when_it_goes_on(dashboard, buys):
     known = buys()
-    window, other = desk(), desk()
+    window, other = dashboard(), dashboard()
     first_is(window, known)
     mark(window)
     payments = window.locator('[data-number="payments"] .number-today').inner_text()
@@ -101,9 +107,9 @@ def test_a_screen_that_is_held_still_counts_what_waits_and_shows_it_when_it_goes
     assert marked(window)
 
 
-def test_held_still_by_a_key_it_stays_so_over_a_reload_but_not_in_another_window(desk, buys):
+def test_held_still_by_a_key_it_stays_so_over_a_reload_but_not_in_another_window(dashboard, buys):
     buys()
-    window = desk()
+    window = dashboard()
     window.keyboard.press("p")
     expect(window.get_by_role("button", name="Paused", exact=True)).to_be_visible()
     reload(window)
@@ -119,9 +125,9 @@ def test_held_still_by_a_key_it_stays_so_over_a_reload_but_not_in_another_window
     first_is(window, newest)
 
 
-def test_who_acts_on_an_order_sees_it_change_while_the_list_is_held_still(desk, buys):
+def test_who_acts_on_an_order_sees_it_change_while_the_list_is_held_still(dashboard, buys):
     row = buys()
-    window = desk()
+    window = dashboard()
     first_is(window, row)
     press(window, "Pause")
     window.locator(f"#{row} a").click()
@@ -136,7 +142,7 @@ def test_who_acts_on_an_order_sees_it_change_while_the_list_is_held_still(desk, 
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def test_an_order_moves_to_the_top_when_it_is_paid_and_keeps_the_focus(desk, arrive, buys):
+def test_an_order_moves_to_the_top_when_it_is_paid_and_keeps_the_focus(dashboard, arrive, buys):
     payer = arrive()
     page = payer.window()
     choose(page, "Bicycle bell")
@@ -145,10 +151,10 @@ def test_an_order_moves_to_the_top_when_it_is_paid_and_keeps_the_focus(desk, arr
     pending.locator("#orders a").first.click()
     shows(pending, "pending")
     is_live(pending)
-    row = row_of(pending)
+    row = row_at(pending.url)
     above = buys()
 
-    window = desk("?status=all")
+    window = dashboard("/dashboard/?status=all")
     first_is(window, above)
     expect(window.locator(f"#{row}")).to_have_attribute("data-payment", "pending")
     window.locator(f"#{row} a").focus()
@@ -163,10 +169,10 @@ def test_an_order_moves_to_the_top_when_it_is_paid_and_keeps_the_focus(desk, arr
     assert marked(window)
 
 
-def test_a_list_that_is_full_lets_its_oldest_go(desk, buys):
+def test_a_list_that_is_full_lets_its_oldest_go(dashboard, buys):
     kept, oldest = buys(), None
     oldest, kept = kept, buys()
-    window = desk()
+    window = dashboard()
     first_is(window, kept)
     window.locator("#payments").evaluate("list => (list.dataset.most = 2)")
     newest = buys()
@@ -179,9 +185,9 @@ def test_a_list_that_is_full_lets_its_oldest_go(desk, buys):
 # --- keys -----------------------------------------------------------------------------------------
 
 
-def test_the_list_is_walked_and_an_order_read_and_closed_by_keys_alone(desk, buys):
+def test_the_list_is_walked_and_an_order_read_and_closed_by_keys_alone(dashboard, buys):
     second, first = buys(), buys()
-    window = desk()
+    window = dashboard()
     first_is(window, first)
 
     window.keyboard.press("j")
@@ -205,9 +211,9 @@ def test_the_list_is_walked_and_an_order_read_and_closed_by_keys_alone(desk, buy
     expect(window.locator("#freshness")).to_have_attribute("data-state", "live")
 
 
-def test_what_is_typed_is_no_command(desk, buys):
+def test_what_is_typed_is_no_command(dashboard, buys):
     buys()
-    window = desk()
+    window = dashboard()
     window.keyboard.press("/")
     search = window.get_by_label("Search")
     expect(search).to_be_focused()
@@ -216,9 +222,9 @@ def test_what_is_typed_is_no_command(desk, buys):
     expect(window.get_by_role("button", name="Pause", exact=True)).to_have_attribute("aria-pressed", "false")
 
 
-def test_the_keys_are_listed_and_can_be_switched_off(desk, buys):
+def test_the_keys_are_listed_and_can_be_switched_off(dashboard, buys):
     buys()
-    window = desk()
+    window = dashboard()
     window.keyboard.press("?")
     keys = window.get_by_role("dialog", name="Keys")
     expect(keys).to_be_visible()
@@ -234,9 +240,9 @@ def test_the_keys_are_listed_and_can_be_switched_off(desk, buys):
     expect(window.locator("body")).to_be_focused()
 
 
-def test_an_order_is_closed_by_its_button(desk, buys):
+def test_an_order_is_closed_by_its_button(dashboard, buys):
     row = buys()
-    window = desk()
+    window = dashboard()
     window.locator(f"#{row} a").click()
     window.get_by_role("button", name="Close the order").click()
     expect(window.locator("#detail")).to_be_empty()
@@ -245,8 +251,8 @@ def test_an_order_is_closed_by_its_button(desk, buys):
 # --- while nobody looks ---------------------------------------------------------------------------
 
 
-def test_the_title_counts_what_came_in_while_nobody_looked(desk, buys):
-    window = desk()
+def test_the_title_counts_what_came_in_while_nobody_looked(dashboard, buys):
+    window = dashboard()
     title = window.title()
     look(window, away=True)
     first = buys()
@@ -278,9 +284,9 @@ def look(page: Page, *, away: bool) -> None:
     )
 
 
-def test_payments_are_told_to_screen_readers_a_few_at_a_time(desk, buys):
+def test_payments_are_told_to_screen_readers_a_few_at_a_time(dashboard, buys):
     buys()
-    window = desk()
+    window = dashboard()
     said = window.locator("#announcements")
     expect(said).to_have_attribute("aria-live", "polite")
     assert window.locator("[aria-live] .payment-rows, .payment-rows[aria-live]").count() == 0
@@ -298,49 +304,40 @@ def test_payments_are_told_to_screen_readers_a_few_at_a_time(desk, buys):
     expect(said).to_have_text("1 payment came in")
 
 
-def test_the_bell_rings_for_a_payment_if_it_is_wanted_and_once_a_second_at_most(desk, buys):
-    window = desk()
+def test_the_bell_rings_for_a_payment_if_it_is_wanted_and_once_a_second_at_most(dashboard, buys):
+    window = dashboard()
+    window.clock.install()
     window.evaluate("""() => {
-        window.rung = 0;
+        window.tones = 0;
         const start = OscillatorNode.prototype.start;
-        OscillatorNode.prototype.start = function () { window.rung += 1; return start.call(this); };
+        OscillatorNode.prototype.start = function () { window.tones += 1; return start.call(this); };
     }""")
-    row = buys()
-    first_is(window, row)
-    assert window.evaluate("rung") == 0
+    first_is(window, buys())
+    assert window.evaluate("tones") == 0
 
     press(window, "Sound")
-    window.wait_for_function("rung > 0")  # this is what it will be like
-    before = window.evaluate("rung")
-    row = buys()
-    window.wait_for_function("before => rung === 2 * before", arg=before)
-    first_is(window, row)
-    window.evaluate(
-        """row => {
-            const list = document.querySelector('.dashboard');
-            for (const digit of [1, 2, 3]) {
-                const fresh = document.getElementById(row).cloneNode(true);
-                fresh.id += digit;
-                fresh.dataset.placed = Number(fresh.dataset.placed) + digit;
-                const message = { text: `<hx-partial>${fresh.outerHTML}</hx-partial>`, json: null };
-                const detail = { message };
-                list.dispatchEvent(new CustomEvent('htmx:before:ws:message', { bubbles: true, detail }));
-            }
-        }""",
-        row,
-    )
-    assert window.evaluate("rung") <= 3 * before
+    window.wait_for_function("tones > 0")  # this is what it will be like
+    one = window.evaluate("tones")
+    first_is(window, buys())  # in the same second, or in the next
+    window.clock.run_for(2000)
+    before = window.evaluate("tones")
+    assert before <= 2 * one
+    window.clock.pause_at(window.evaluate("Date.now()") + 1000)
+    first_is(window, buys())
+    first_is(window, buys())
+    assert window.evaluate("tones") == before + one
 
-    window.reload()
+    window.clock.resume()
+    reload(window)
     expect(window.get_by_role("button", name="Sound")).to_have_attribute("aria-pressed", "true")
 
 
 # --- what is shown --------------------------------------------------------------------------------
 
 
-def test_hidden_amounts_are_readable_for_nobody_and_stay_so_over_a_reload_and_a_push(desk, buys):
+def test_hidden_amounts_are_readable_for_nobody_and_stay_so_over_a_reload_and_a_push(dashboard, buys):
     buys()
-    window = desk()
+    window = dashboard()
     expect(window.locator("main")).to_contain_text("€12.50")
     in_words = window.locator("body").aria_snapshot
     assert "€" in in_words()
@@ -361,11 +358,11 @@ def test_hidden_amounts_are_readable_for_nobody_and_stay_so_over_a_reload_and_a_
     assert "€" in in_words()
 
 
-def test_an_open_checkout_tells_the_seconds_that_are_left(desk, arrive):
+def test_an_open_checkout_tells_the_seconds_that_are_left(dashboard, arrive):
     page = arrive().window()
     choose(page, "Bicycle bell")
     buy(page)
-    window = desk()
+    window = dashboard()
     left = window.locator(".checkout-left").last
     expect(left).to_have_text(re.compile(r"^\d?\d:\d\d left$"))
     before = left.inner_text()
@@ -375,11 +372,11 @@ def test_an_open_checkout_tells_the_seconds_that_are_left(desk, arrive):
     expect(left).to_have_text("over")
 
 
-def test_the_time_left_is_by_the_shops_clock(desk, arrive):
+def test_the_time_left_is_by_the_shops_clock(dashboard, arrive):
     page = arrive().window()
     choose(page, "Bicycle bell")
     buy(page)
-    window = desk()
+    window = dashboard()
     left = window.locator(".checkout-left").last
     expect(left).to_have_text(re.compile("left$"))
     window.clock.install()
@@ -389,9 +386,9 @@ def test_the_time_left_is_by_the_shops_clock(desk, arrive):
     expect(left).to_have_text(re.compile(r"^\d?\d:\d\d left$"))
 
 
-def test_on_the_wall_nothing_is_shown_but_the_figures_and_the_way_out(desk, buys):
+def test_on_the_wall_nothing_is_shown_but_the_figures_and_the_way_out(dashboard, buys):
     row = buys()
-    window = desk()
+    window = dashboard()
     press(window, "Full screen")
     expect(window.get_by_role("banner")).to_be_hidden()
     expect(window.get_by_role("search")).to_be_hidden()
@@ -404,9 +401,9 @@ def test_on_the_wall_nothing_is_shown_but_the_figures_and_the_way_out(desk, buys
 # --- export ---------------------------------------------------------------------------------------
 
 
-def test_an_export_tells_how_far_it_is_and_becomes_a_file(desk, buys):
+def test_an_export_tells_how_far_it_is_and_becomes_a_file(dashboard, buys):
     rows = [buys(), buys()]
-    window = desk()
+    window = dashboard()
     with window.expect_download() as download:
         window.get_by_role("link", name="Export as CSV").click()
     text = Path(download.value.path()).read_text()
@@ -419,9 +416,9 @@ def test_an_export_tells_how_far_it_is_and_becomes_a_file(desk, buys):
     assert window.locator("#export progress").evaluate("bar => bar.value === bar.max && bar.max") == number
 
 
-def test_an_export_can_be_cancelled(desk, buys):
+def test_an_export_can_be_cancelled(dashboard, buys):
     buys()
-    window = desk()
+    window = dashboard()
     # It begins and does not end.
     window.evaluate("""() => {
         const real = window.fetch;
@@ -444,9 +441,9 @@ def test_an_export_can_be_cancelled(desk, buys):
     expect(window.get_by_role("link", name="Export as CSV")).to_be_focused()
 
 
-def test_an_export_that_fails_says_so(desk, buys):
+def test_an_export_that_fails_says_so(dashboard, buys):
     # The browser notes the answer in its console.
-    window = desk(trouble="status of 503")
+    window = dashboard(trouble="status of 503")
     window.route("**/export/**", lambda route: route.fulfill(status=503))
     window.get_by_role("link", name="Export as CSV").click()
     expect(window.get_by_text("The shop gave no good answer. Nothing was saved; try again.")).to_be_visible()
@@ -455,9 +452,9 @@ def test_an_export_that_fails_says_so(desk, buys):
 # --- two connections ------------------------------------------------------------------------------
 
 
-def test_a_list_that_lost_its_connection_says_so_although_the_order_beside_it_is_live(desk, buys):
+def test_a_list_that_lost_its_connection_says_so_although_the_order_beside_it_is_live(dashboard, buys):
     row = buys()
-    window = desk()
+    window = dashboard()
     window.locator(f"#{row} a").click()
     expect(window.locator("#detail .payment-page")).to_be_visible()
     window.evaluate("""() => {
