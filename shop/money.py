@@ -94,7 +94,7 @@ def formatted(amount: int, currency: str, locale: str = "") -> str:
 
 
 def formatted_short(amount: int, currency: str) -> str:
-    """The same without a fraction of nothing but zeros, as axes want it: 5000, "eur" → "€50"; 1250 → "€12.50"."""
+    """The same, but without a fraction of zeros, as axes want it: 5000, "eur" → "€50"; 1250 → "€12.50"."""
     is_whole = amount % 10 ** decimals(currency) == 0
     return _formatted(amount, currency, to_locale(get_language() or settings.LANGUAGE_CODE), is_whole)
 

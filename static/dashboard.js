@@ -44,5 +44,4 @@
   });
   document.addEventListener("visibilitychange", stayAwake); // a lock ends where nobody looks
   whole.hidden = !document.fullscreenEnabled;
-
 })();
