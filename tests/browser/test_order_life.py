@@ -270,8 +270,8 @@ def test_a_bank_debit_that_succeeds_later_turns_every_window_to_paid(arrive, sta
 def test_a_bank_debit_that_fails_later_tells_what_to_do_next(arrive):
     ada, stranger = arrive(), arrive().window()
     window, second = ada.window(), ada.window()
-    before = in_stock(stranger, "door-chime")
-    choose(window, "Door chime", 2)
+    before = in_stock(stranger, "bicycle-bell")
+    choose(window, "Bicycle bell", 2)
     buy(window)
     mark(second, stranger)
 
@@ -281,13 +281,13 @@ def test_a_bank_debit_that_fails_later_tells_what_to_do_next(arrive):
     mark(window)
     shows(window, "failed")
     shows(second, "failed", within="#orders")
-    has_in_stock(stranger, "door-chime", before)
+    has_in_stock(stranger, "bicycle-bell", before)
     assert marked(window)
     assert marked(second)
     assert marked(stranger)
 
     window.get_by_role("link", name="Choose again").click()
-    expect(window.get_by_label("Door chime", exact=True)).to_have_value("2")
+    expect(window.get_by_label("Bicycle bell", exact=True)).to_have_value("2")
     is_live(window)
     buy(window)
     pay(window)

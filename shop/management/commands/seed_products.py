@@ -20,10 +20,10 @@ SEEDS: list[dict[str, Any]] = [
     {
         "slug": "door-chime",
         "name": "Door chime",
-        "description": "Five tuned tubes on a linen cord. Hangs in any doorway and never needs a battery.",
+        "description": "Five tuned tubes on a linen cord, made to order. Never needs a battery.",
         "picture": "pictures/door-chime.svg",
         "unit_amount": 3950,
-        "stock": 25,
+        "stock": None,  # so that a shop that simulated shoppers visit never runs out of everything
     },
     {
         "slug": "bicycle-bell",
