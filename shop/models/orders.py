@@ -100,6 +100,14 @@ class Order(models.Model):
                 include=["currency", "amount_total"],
                 name="orders_paid",
             ),
+            # Few of many: without them a list of these reads all orders.
+            models.Index(
+                CAME_IN.desc(), F("id").desc(), condition=~Q(needs_attention=""), name="orders_to_look_at"
+            ),
+            models.Index(CAME_IN.desc(), F("id").desc(), condition=Q(disputed=True), name="orders_disputed"),
+            models.Index(
+                CAME_IN.desc(), F("id").desc(), condition=Q(refunded_amount__gt=0), name="orders_refunded"
+            ),
             models.Index(
                 F("checked_at").asc(nulls_first=True),
                 "id",

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from shop.models.lines import OrderLine, order_lines
@@ -125,6 +126,14 @@ class OrderChange(models.Model):
         ordering = ["version"]
         constraints = [
             models.UniqueConstraint(fields=["order", "version"], name="one_change_per_version"),
+        ]
+        indexes = [
+            # Few of many, and the alarm looks for them each second (shop/alarm.py).
+            models.Index(
+                fields=["at"],
+                condition=Q(what="payment_status", source__in=[Source.RETURN_PAGE, Source.RECONCILER]),
+                name="changes_no_webhook_told",
+            ),
         ]
 
     def __str__(self) -> str:
