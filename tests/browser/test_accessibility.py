@@ -93,6 +93,48 @@ def test_an_orders_life_and_staffs_page_of_it_are_accessible_and_as_wide_as_the_
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_dashboard_is_accessible_and_as_wide_as_the_screen(arrive, dashboard, width):
+    screen = {"viewport": {"width": width, "height": 800}}
+    desk = dashboard("/dashboard/?q=nothing+like+this", **screen)
+    complaints = found_on(desk, "a list that is empty")
+    desk.goto(desk.url.split("?")[0])
+    is_live(desk)
+    window = arrive().window()
+    choose(window, "Bicycle bell", 2)
+    buy(window)
+    expect(desk.locator("#checkouts button")).not_to_have_count(0)
+    complaints += found_on(desk, "the dashboard with an open checkout")
+    pay(window)
+    shows(window, "paid")
+    for fold in desk.locator("main details > summary:visible").all():
+        fold.click()
+    complaints += found_on(desk, "the dashboard with everything unfolded")
+    desk.get_by_role("button", name="Hide amounts").click()
+    desk.get_by_role("button", name="Pause").click()
+    complaints += found_on(desk, "the dashboard, held still, without amounts")
+    desk.get_by_role("button", name="Pause").click()
+    desk.get_by_role("button", name="Hide amounts").click()
+    desk.locator("#payments a").first.click()
+    expect(desk.locator("#detail").get_by_role("heading", name="Goods and money")).to_be_visible()
+    complaints += found_on(desk, "an order beside the list")
+    desk.keyboard.press("Escape")
+    desk.keyboard.press("?")
+    expect(desk.get_by_role("dialog")).to_be_visible()
+    complaints += found_on(desk, "the keys")
+    desk.keyboard.press("Escape")
+
+    desk.get_by_role("link", name="Webhooks", exact=True).click()
+    is_live(desk)
+    expect(desk.locator("#recorder li").first).to_be_visible()
+    complaints += found_on(desk, "the flight recorder")
+    desk.get_by_role("link", name="Payload").first.click()
+    expect(desk.get_by_role("heading", name="What Stripe signed")).to_be_visible()
+    complaints += found_on(desk, "a payload")
+
+    assert complaints == []
+
+
 def found_on(page: Page, name: str) -> list[str]:
     """What axe says, in light and dark, and whether one has to scroll sideways."""
     found = []
