@@ -3,16 +3,14 @@
   const GAP = 5_000; // ms between two announcements
   const BELL_GAP = 1_000;
   const MOST_KNOWN = 1_000;
-  const list = document.getElementById("payments");
-  if (!list) return;
 
   const title = document.title;
-  const known = new Set(); // ids of rows that came in, those that came last
-  // Seconds since 1970, by the shop's clock: what came in before is on the page, or is too old for it.
+  const known = new Map(); // rows that came in, the last ones: id → when
+  // Seconds since 1970, by the shop's clock: what came in before is on the page, too old for it, or was told.
   let since = Number(document.getElementById("freshness").dataset.asOf);
-  for (const row of list.children) {
+  for (const row of document.querySelectorAll("[data-payment]")) {
     since = Math.max(since, row.dataset.placed);
-    if (isPaid(row)) known.add(row.id);
+    if (isPaid(row)) know(row);
   }
 
   function isPaid({ dataset: { payment } }) {
@@ -25,8 +23,11 @@
   }
 
   function know(row) {
-    known.add(row.id);
-    if (known.size > MOST_KNOWN) known.delete(known.values().next().value);
+    known.set(row.id, Number(row.dataset.placed));
+    if (known.size <= MOST_KNOWN) return;
+    const [oldest, placed] = known.entries().next().value;
+    known.delete(oldest);
+    since = Math.max(since, placed);
   }
 
   // Also while the screen is held still, so before pause.js.

@@ -2,11 +2,12 @@
 (() => {
   const detail = document.getElementById("detail");
   const help = document.getElementById("keys");
+  const ROWS = ".payment-row, .delivery";
   let current = ""; // id of the row that was last gone to
   let opener = null; // the link that opened the order
   let off = false;
 
-  const rows = () => [...document.querySelectorAll("[data-most] > *")].filter((row) => row.checkVisibility?.() ?? true);
+  const rows = () => [...document.querySelectorAll(ROWS)].filter((row) => row.checkVisibility?.() ?? true);
   const linkIn = (row) => row?.querySelector("a[href], summary, button");
 
   function go(steps) {
@@ -53,7 +54,7 @@
   });
 
   document.addEventListener("dashboard:switch", ({ detail: { name, on } }) => name === "no-keys" && (off = on));
-  document.addEventListener("focusin", ({ target }) => (current = target.closest("[data-most] > *")?.id ?? current));
+  document.addEventListener("focusin", ({ target }) => (current = target.closest(ROWS)?.id ?? current));
   document.addEventListener("click", ({ target }) => {
     if (target.closest("[data-close-detail]")) close();
     if (target.closest("[data-keys]")) help.showModal();

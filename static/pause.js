@@ -1,8 +1,8 @@
 // Hold the screen still: what is pushed waits, the newest of each row and panel, until staff go on.
-// Not the order beside the list: somebody acts there.
+// Not the order beside the list: somebody acts there. Nor the alarm: it does not wait.
 (() => {
-  const MOST = 500; // rows that wait; for whom more came a new page is cheaper
-  const waiting = new Map(); // id of what it replaces → the newest push: { text, element, isRow, isNew }
+  const MOST = 500; // that wait; for whom more came a new page is cheaper
+  const waiting = new Map(); // id of what it replaces → the newest push: { id, text, element, isNew }
   const button = document.querySelector('[data-name="pause"]');
   let paused = false;
   let missed = false; // more than we keep
@@ -11,7 +11,7 @@
     const [, id, list] = text.match(/^\s*<hx-partial hx-target="#([\w-]+)(?:, #([\w-]+))?"/) ?? [];
     const [, placed] = text.match(/ data-placed="([\d.]+)"/) ?? [];
     const shown = document.getElementById(list);
-    return { id, text, element, isRow: Boolean(list), isNew: Boolean(shown) && !document.getElementById(id) && hasRoom(shown, placed) };
+    return { id, text, element, isNew: Boolean(shown) && !document.getElementById(id) && hasRoom(shown, placed) };
   }
 
   const hasRoom = (list, placed) =>
@@ -20,15 +20,14 @@
   function hold(push) {
     waiting.delete(push.id); // the newest goes last
     waiting.set(push.id, push);
-    const rows = [...waiting.values()].filter(({ isRow }) => isRow);
-    if (rows.length > MOST) miss();
-    else say(rows.filter(({ isNew }) => isNew).length);
+    if (waiting.size > MOST) miss(`over ${MOST}`);
+    else say([...waiting.values()].filter(({ isNew }) => isNew).length);
   }
 
-  function miss() {
+  function miss(number) {
     missed = true;
     waiting.clear();
-    say(`over ${MOST}`);
+    say(number);
   }
 
   function say(news) {
@@ -55,14 +54,16 @@
   document.addEventListener("htmx:before:ws:message", (event) => {
     const { text, json } = event.detail.message;
     if (!paused || json || event.defaultPrevented || event.target.closest("#detail")) return;
+    const push = read(text, event.target);
+    if (push.id === "alarm") return;
     event.preventDefault();
-    if (!missed) hold(read(text, event.target));
+    if (!missed) hold(push);
   });
 
   // live.js would load the page anew, for more than it can be told.
   document.addEventListener("live:news", (event) => {
     if (!paused) return;
     event.preventDefault();
-    miss();
+    miss("more");
   });
 })();

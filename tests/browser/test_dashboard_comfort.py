@@ -25,6 +25,11 @@ from tests.stack import Stack
 pytestmark = pytest.mark.browser
 
 ROWS = "#payments > li"
+# What the socket's end looks like to a page that could not be told of everything (realtime/sweep.py).
+MISSED_TOO_MUCH = """() => {
+    const detail = { code: 4409, reason: 'closed', connection: {} };
+    document.querySelector('.dashboard').dispatchEvent(new CustomEvent('htmx:ws:close', { bubbles: true, detail }));
+}"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -137,6 +142,50 @@ def test_who_acts_on_an_order_sees_it_change_while_the_list_is_held_still(dashbo
     expect(window.locator(f"#{row}")).to_contain_text("Not yet prepared")
     press(window, "Paused")
     expect(window.locator(f"#{row}")).to_contain_text("Being prepared")
+
+
+def test_who_holds_it_still_for_very_long_gets_a_new_page(dashboard, buys):
+    row = buys()
+    window = dashboard()
+    press(window, "Pause")
+    window.evaluate(
+        """row => {
+            const list = document.querySelector('.dashboard');
+            for (let number = 0; number <= 500; number += 1) {
+                const fresh = document.getElementById(row).cloneNode(true);
+                fresh.id += number;
+                fresh.dataset.placed = Number(fresh.dataset.placed) + 1;
+                const target = `#${fresh.id}, #payments`;
+                const text = `<hx-partial hx-target="${target}">${fresh.outerHTML}</hx-partial>`;
+                const detail = { message: { text, json: null } };
+                list.dispatchEvent(new CustomEvent('htmx:before:ws:message', { bubbles: true, detail }));
+            }
+        }""",
+        row,
+    )
+    mark(window)
+    press(window, "Paused · over 500 new")
+    expect(window.get_by_role("button", name="Pause", exact=True)).to_have_attribute("aria-pressed", "false")
+    is_live(window)
+    assert not marked(window)
+
+
+def test_what_was_missed_is_loaded_anew_but_not_while_the_screen_is_held_still(dashboard, buys):
+    buys()
+    window = dashboard()
+    press(window, "Pause")
+    mark(window)
+    window.evaluate(MISSED_TOO_MUCH)
+    expect(window.locator("#freshness")).to_contain_text("paused")
+    assert marked(window)
+
+    press(window, "Paused · more new")
+    is_live(window)
+    assert not marked(window)
+    mark(window)
+    window.evaluate(MISSED_TOO_MUCH)
+    window.wait_for_function("!window.neverReloaded")
+    is_live(window)
 
 
 # --- rows -----------------------------------------------------------------------------------------
