@@ -28,7 +28,8 @@ ROWS = "#payments > li"
 # What the socket's end looks like to a page that could not be told of everything (realtime/sweep.py).
 MISSED_TOO_MUCH = """() => {
     const detail = { code: 4409, reason: 'closed', connection: {} };
-    document.querySelector('.dashboard').dispatchEvent(new CustomEvent('htmx:ws:close', { bubbles: true, detail }));
+    const list = document.querySelector('.dashboard');
+    list.dispatchEvent(new CustomEvent('htmx:ws:close', { bubbles: true, detail }));
 }"""
 
 
