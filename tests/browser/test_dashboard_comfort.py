@@ -337,6 +337,7 @@ def look(page: Page, *, away: bool) -> None:
 def test_payments_are_told_to_screen_readers_a_few_at_a_time(dashboard, buys):
     buys()
     window = dashboard()
+    window.clock.install()
     said = window.locator("#announcements")
     expect(said).to_have_attribute("aria-live", "polite")
     assert window.locator("[aria-live] .payment-rows, .payment-rows[aria-live]").count() == 0
@@ -346,7 +347,11 @@ def test_payments_are_told_to_screen_readers_a_few_at_a_time(dashboard, buys):
     press(window, "Pause")
     buys()
     buys()
-    press(window, "Paused · 2 new")
+    paused = window.get_by_role("button", name="Paused · 2 new")
+    expect(paused).to_be_visible()
+    window.clock.run_for(10_000)
+    assert said.inner_text() == "1 payment came in, €12.50 in all"
+    paused.click()
     expect(said).to_have_text("2 payments came in, €25.00 in all")
 
     press(window, "Hide amounts")
