@@ -115,6 +115,16 @@ def test_any_delivery_ends_it(deliver):
     assert not kinds()
 
 
+def test_what_staff_do_later_with_such_an_order_does_not_raise_it_again(deliver):
+    order = found_by(Source.RETURN_PAGE)
+    pass_time(minutes=10)
+    deliver(event("customer.created", {"object": "customer"}))
+    order.flag("Look at it.", source=Source.STAFF)
+    pass_time(minutes=10)
+
+    assert not kinds()
+
+
 def test_a_repeated_delivery_ends_it_too(deliver):
     old = completed(at_stripe())
     deliver(old)
