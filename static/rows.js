@@ -30,9 +30,18 @@
     // Pushes may bring what a list had no room for: it shows the newest, as it would on a reload.
     for (const list of document.querySelectorAll("[data-most]")) {
       const rows = [...list.children].filter((row) => row.checkVisibility?.() ?? true);
-      for (const row of rows.slice(Number(list.dataset.most))) {
+      const most = Number(list.dataset.most);
+      for (const row of rows.slice(most)) {
         remember(row);
         row.remove();
+      }
+      const cursor = rows.length > most && rows[most - 1].dataset.cursor;
+      const next = cursor && document.querySelector('[rel="next"]');
+      if (next) {
+        const address = new URL(next.href);
+        address.searchParams.set("after", cursor);
+        next.href = address.search;
+        next.hidden = false;
       }
     }
     const row = focus?.ids.map((id) => id && document.getElementById(id)).find(Boolean);

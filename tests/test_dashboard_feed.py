@@ -143,7 +143,7 @@ def test_older_pages_follow_without_gap_or_repetition_also_for_payments_of_the_s
     while True:
         page = staff.get(f"{LIST}?{query}")
         seen += re.findall(r'<li id="row-([^"]+)"', page.text)
-        older = re.search(r'rel="next" href="\?([^"]+)"', page.text)
+        older = re.search(r'rel="next" href="\?([^"]+)">', page.text)
         if not older:
             break
         query = older[1].replace("&amp;", "&")

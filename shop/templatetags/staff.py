@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import TextChoices
 
 from shop.dashboard import details
+from shop.dashboard.feed import Cursor
 from shop.dashboard.forms import REASONS
 from shop.models import DisputeStatus, FulfilmentStatus, Order, OrderChange, PaymentStatus, RefundStatus
 
@@ -36,6 +37,12 @@ def in_words(status: str, change: OrderChange) -> str:
     """{{ change.after|in_words:change }} → "On its way" """
     known = dict(STATUSES[change.what].choices) if change.what in STATUSES else {}
     return str(known.get(status, status))
+
+
+@register.filter
+def cursor(order: Order) -> str:
+    """Where the page after this row begins."""
+    return str(Cursor.after(order))
 
 
 @register.filter

@@ -78,6 +78,10 @@ def first_is(page: Page, row: str) -> None:
     expect(page.locator(ROWS).first).to_have_id(row)
 
 
+def first_is_older(page: Page, row: str) -> None:
+    expect(page.locator("#older-payments > li").first).to_have_id(row)
+
+
 def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name).click()
 
@@ -219,7 +223,7 @@ def test_an_order_moves_to_the_top_when_it_is_paid_and_keeps_the_focus(dashboard
     assert marked(window)
 
 
-def test_a_list_that_is_full_lets_its_oldest_go(dashboard, buys):
+def test_a_list_that_is_full_lets_its_oldest_go_and_the_next_page_begins_with_it(dashboard, buys):
     kept, oldest = buys(), None
     oldest, kept = kept, buys()
     window = dashboard()
@@ -230,6 +234,8 @@ def test_a_list_that_is_full_lets_its_oldest_go(dashboard, buys):
     first_is(window, newest)
     expect(window.locator(ROWS)).to_have_count(2)
     expect(window.locator(f"#{oldest}")).to_have_count(0)
+    window.get_by_role("link", name="Older").click()
+    first_is_older(window, oldest)
 
 
 # --- keys -----------------------------------------------------------------------------------------
