@@ -3,15 +3,34 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from realtime.fragments import Audience, Fragment, order_fragment
+from django.http import QueryDict
+
+from realtime.fragments import Audience, Fragment, order_fragment, timed_fragment
 from realtime.topics import PAYMENTS, filter_of, kind_of
-from shop.dashboard.feed import matching
+from shop.dashboard.feed import Cursor, PaymentFilter, matching, rows
 from shop.models import Order
+from shop.models.clock import database_now
 
 
 def feeds_in(topics: Iterable[str]) -> list[str]:
     """The topics that are such a list's, one for each filter."""
     return [topic for topic in topics if kind_of(topic) == PAYMENTS]
+
+
+def depends_on_the_day(topic: str) -> bool:
+    """Whether its filter lets through something else after midnight, although no order has changed."""
+    return "period" in QueryDict(filter_of(topic))
+
+
+def list_fragment(topic: str) -> Fragment:
+    """The whole list, as a page with this address would be rendered now."""
+    as_of = database_now().timestamp()
+    query = QueryDict(filter_of(topic))
+    after = Cursor.read(query.get("after", ""))
+    orders, _older = rows(PaymentFilter.from_query(query), after)
+    context = {"orders": orders, "whole_list": True}
+    key = "older-payments" if after else "payments"
+    return timed_fragment(topic, key, "live/_payments.html", context, as_of)
 
 
 class Feeds:

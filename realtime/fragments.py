@@ -9,6 +9,10 @@ from django.template.loader import render_to_string
 from realtime.topics import CATALOG, PAYMENTS, order_topic, owner_topic, payment_topic
 from shop.models import Order, Product
 
+OVERLAP = 15
+"""Seconds by which we read behind, for changes whose transaction was still open when we last looked:
+more than the longest that the database allows (DATABASE_SESSION_OPTIONS in .env.example)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
@@ -95,6 +99,21 @@ def _hint(order: Order, audience: Audience) -> Fragment:
 def stock_fragment(product: Product) -> Fragment:
     """Price and stock on a product's card."""
     return _fragment(product, CATALOG, stock_key(product), "live/_stock.html", {"product": product})
+
+
+def version_at(as_of: float) -> int:
+    """Of what was read at that time, in seconds since 1970, and has no row that could give it a version."""
+    return int(as_of * 1_000_000)
+
+
+def timed_fragment(topic: str, key: str, partial: str, context: dict[str, Any], as_of: float) -> Fragment:
+    """What was made of many rows, read after `as_of` by the database's clock."""
+    version = version_at(as_of)
+    context = {**context, "version": version, "key": key, "partial": partial}
+    html = render_to_string("live/_push.html", context)
+    # Pages read behind by the overlap, for rows that were still under way. What this did not see, the next
+    # one will; and a page that was rendered later must not be given this one.
+    return Fragment(topic, key, version, as_of - OVERLAP, html)
 
 
 def _fragment(row: Order | Product, topic: str, key: str, partial: str, context: dict[str, Any]) -> Fragment:

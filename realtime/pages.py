@@ -5,15 +5,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from realtime.fragments import Fragment
+from realtime.fragments import OVERLAP, Fragment
 from shop.visits import Visit
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
-
-OVERLAP = 15
-"""Seconds by which we read behind, for changes whose transaction was still open when we last looked:
-more than the longest that the database allows (DATABASE_SESSION_OPTIONS in .env.example)."""
 
 
 class Page:
@@ -64,6 +60,7 @@ class Page:
     def offer(self, fragment: Fragment) -> None:
         """Send it if it is news; what is old or known already is dropped here and nowhere else."""
         if self.wants(*fragment.state):
+            self._mail.pop(fragment.key, None)  # what is newer is sent later: a whole list after its rows
             self._mail[fragment.key] = fragment
             self._deliver()
 

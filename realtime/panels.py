@@ -12,8 +12,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from realtime.fragments import Fragment
-from realtime.pages import OVERLAP
+from realtime.fragments import Fragment, timed_fragment, version_at
 from realtime.topics import PAYMENT, PAYMENTS, WEBHOOKS, filter_of, group_of, kind_of
 from shop.alarm import alarm
 from shop.dashboard.checkouts import open_checkouts
@@ -65,17 +64,13 @@ PANELS = (
 def hint_of_webhooks() -> Fragment:
     """For pages that show Stripe's deliveries: there is news."""
     as_of = database_now().timestamp()
-    return Fragment(WEBHOOKS, "recorder", _version(as_of), as_of, html="")
+    return Fragment(WEBHOOKS, "recorder", version_at(as_of), as_of, html="")
 
 
 def render_panel(name: str, query: str, as_of: float) -> SafeString:
     """As a page includes it: read now, after `as_of` (the database's time, in seconds since 1970)."""
     panel = next(panel for panel in PANELS if panel.name == name)
-    return render_to_string(panel.partial, {**panel.read(query), "version": _version(as_of)})
-
-
-def _version(as_of: float) -> int:
-    return int(as_of * 1_000_000)
+    return render_to_string(panel.partial, {**panel.read(query), "version": version_at(as_of)})
 
 
 @dataclass(slots=True)
@@ -119,14 +114,6 @@ class Panels:
         if shown and content == shown.content:
             shown.read_at = read_at
         else:
-            self._shown[address] = shown = _Shown(content, _fragment(panel, content, as_of), read_at)
+            fragment = timed_fragment("", panel.name, panel.partial, content, as_of)
+            self._shown[address] = shown = _Shown(content, fragment, read_at)
         return shown.fragment
-
-
-def _fragment(panel: Panel, content: dict[str, Any], as_of: float) -> Fragment:
-    version = _version(as_of)
-    context = {**content, "version": version, "key": panel.name, "partial": panel.partial}
-    html = render_to_string("live/_push.html", context)
-    # Pages read behind by the overlap, for rows that were still under way. What a sum did not see it will see
-    # the next time; a page that was rendered later must not be given this one.
-    return Fragment("", panel.name, version, as_of - OVERLAP, html)

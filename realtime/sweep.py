@@ -15,10 +15,19 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.db.models import Q
+from django.utils import timezone
 
-from realtime.feeds import Feeds, feeds_in
-from realtime.fragments import Audience, Fragment, audiences, order_fragment, stock_fragment, stock_key
-from realtime.pages import OVERLAP, Page
+from realtime.feeds import Feeds, depends_on_the_day, feeds_in, list_fragment
+from realtime.fragments import (
+    OVERLAP,
+    Audience,
+    Fragment,
+    audiences,
+    order_fragment,
+    stock_fragment,
+    stock_key,
+)
+from realtime.pages import Page
 from realtime.panels import PACE, Panels
 from realtime.topics import CATALOG, PAYMENTS, WEBHOOKS, orders_in
 from shop.models import Order, Product
@@ -36,9 +45,8 @@ GATHERING = 0.05
 HEARTBEAT = 3
 """Patrols from one word to every page to the next."""
 MOST_NEWS = 500
-"""Orders of which a page is told one by one; one that missed more has to be loaded anew."""
+"""Orders that staff's lists are told of one by one; lists that missed more are sent whole."""
 CLOSE_CODES = {End.SESSION_OVER: 4401, End.RIGHT_LOST: 4403}
-TOO_MUCH_MISSED = 4409
 
 PagesByTopic = dict[str, list[Page]]
 
@@ -50,8 +58,6 @@ class News:
     as_of: float
     fragments: list[Fragment]
     ended: dict[Visit, End]
-    too_much: bool
-    """Whether staff's lists have missed more than they can be told of one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +66,17 @@ class Which:
 
     public_ids: frozenset[UUID] = frozenset()
     since: datetime | None = None
+    new_day: bool = False
+    """Whether midnight has gone by: what "today" lets through is something else now."""
 
     @property
     def orders(self) -> Q:
         return Q(updated_at__gte=self.since) if self.since else Q(public_id__in=self.public_ids)
 
 
-def changed_since(time: float) -> Which:
+def changed_since(time: float, *, new_day: bool = False) -> Which:
     """Whatever changed since; in seconds since 1970."""
-    return Which(since=datetime.fromtimestamp(max(time, 0), UTC))
+    return Which(since=datetime.fromtimestamp(max(time, 0), UTC), new_day=new_day)
 
 
 def hinted_at(hints: Iterable[Fragment]) -> Which:
@@ -85,6 +93,7 @@ class Sweep:
         # The patrol reads on from here: by the database's clock, in seconds since 1970.
         self._seen_until: float | None = None
         self._patrols = 0
+        self._day = timezone.localdate()
 
     async def greet(self) -> None:
         """Bring those who wait up to date, and let them in."""
@@ -123,7 +132,10 @@ class Sweep:
         pages = {page for page in self._hub.pages if page.caught_up}
         since = self._seen_until or min((page.floor for page in pages), default=0)
         self._patrols += 1
-        as_of = await self._over(pages, changed_since(since), say=self._patrols % HEARTBEAT == 0)
+        day = timezone.localdate()
+        which = changed_since(since, new_day=day != self._day)
+        as_of = await self._over(pages, which, say=self._patrols % HEARTBEAT == 0)
+        self._day = day
         if as_of:
             self._seen_until = as_of - OVERLAP
             for page in pages:
@@ -143,8 +155,6 @@ class Sweep:
         for page in self._hub.pages.intersection(pages):
             if end := news.ended.get(page.visit):
                 page.end(CLOSE_CODES[end])
-            elif news.too_much and feeds_in(page.topics):
-                page.end(TOO_MUCH_MISSED)
             elif say or page.caught_up:  # newcomers are let in when they are greeted
                 page.confirm(word)
         return news.as_of
@@ -153,16 +163,21 @@ class Sweep:
 def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) -> News:
     """Ask the database. What no page wants is not rendered, so a quiet patrol renders nothing."""
     as_of = database_now().timestamp()
-    wanted = _wanted_orders(pages, which)
-    if too_much := len(wanted) > MOST_NEWS and feeds_in(pages):
-        pages = {topic: them for topic, them in pages.items() if not feeds_in([topic])}
-        wanted = _wanted_orders(pages, which)
+    wanted, lists = _wanted_orders(pages, which), []
+    if len(wanted) > MOST_NEWS:
+        lists = feeds_in(pages)
+    elif which.new_day:
+        lists = [topic for topic in feeds_in(pages) if depends_on_the_day(topic)]
+    by_row = {topic: them for topic, them in pages.items() if topic not in lists}
+    if lists:
+        wanted = _wanted_orders(by_row, which)
     fragments = [
-        *_order_fragments(pages, wanted),
+        *_order_fragments(by_row, wanted),
+        *map(list_fragment, lists),
         *_changed_products(pages, which),
         *panels.fragments(pages),
     ]
-    return News(as_of, fragments, ended(visits), bool(too_much))
+    return News(as_of, fragments, ended(visits))
 
 
 def _wanted_orders(pages: PagesByTopic, which: Which) -> list[int]:

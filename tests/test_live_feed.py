@@ -1,6 +1,8 @@
 """Staff's list of payments follows what happens, through its filter, as long as its viewer may look."""
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ from django.db.models.functions import Now
 from django.template import Template
 from django.test import Client
 from django.test.signals import template_rendered
+from django.utils import timezone
 
 from realtime import panels, sweep
 from realtime.hub import running_hub
+from shop.dashboard import feed
 from shop.models import Order, PaymentStatus, Source
 from shop.rights import VIEW_PAYMENTS
 from tests import factories, stripe_events
@@ -205,15 +209,48 @@ async def test_shoppers_hear_nothing_of_what_staff_are_shown(shopper, staff, no_
     assert not [frame for frame in own.frames if order.number in frame.text]
 
 
-async def test_a_page_that_missed_more_than_it_can_be_told_is_loaded_anew(staff, no_patrols, monkeypatch):
+async def test_a_list_that_missed_more_than_it_can_be_told_of_is_sent_whole(staff, no_patrols, monkeypatch):
     monkeypatch.setattr(sweep, "MOST_NEWS", 5)
     page = await Page.load(staff, LIST)
 
-    for _ in range(6):
-        await an_order(Client())
+    orders = [await in_thread(factories.paid_order)() for _ in range(6)]
 
-    socket = await page.connect()
-    assert await socket.closes() == 4409
+    socket = await page.go_live()
+    [whole] = [frame for frame in socket.frames if frame.target == "#payments"]
+    assert 'hx-swap="innerMorph"' in whole.text
+    assert re.findall(r'<li id="(row-[^"]+)"', whole.text) == [row(order) for order in reversed(orders)]
+    assert not [frame for frame in socket.frames if frame.key and frame.target != "#payments"]
+
+
+async def test_an_older_page_that_missed_much_is_sent_its_own_rows(staff, no_patrols, monkeypatch):
+    monkeypatch.setattr(feed, "PER_PAGE", 2)
+    oldest = await in_thread(factories.paid_order)()
+    for _ in range(2):
+        await in_thread(factories.paid_order)()
+    first = await Page.load(staff, LIST)
+    older = re.search(r'rel="next" href="([^"]+)"', first.html)
+    assert older is not None
+    page = await Page.load(staff, LIST + older[1])
+    monkeypatch.setattr(sweep, "MOST_NEWS", 1)
+
+    socket = await page.go_live()
+
+    [whole] = [frame for frame in socket.frames if frame.target == "#older-payments"]
+    assert re.findall(r'<li id="(row-[^"]+)"', whole.text) == [row(oldest)]
+
+
+async def test_after_midnight_todays_list_is_another(staff, quick_patrols, monkeypatch):
+    order = await in_thread(factories.paid_order)()
+    everything, todays = await live(staff, LIST), await live(staff, LIST + "?period=today")
+    for page in (everything, todays):
+        page.frames.clear()
+
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    monkeypatch.setattr(timezone, "localdate", lambda: tomorrow)
+
+    whole = await todays.frame(lambda frame: frame.target == "#payments")
+    assert row(order) not in whole.text
+    assert not [frame for frame in everything.frames if frame.target == "#payments"]
 
 
 async def test_what_a_page_has_long_shown_is_not_remembered(staff, quick_patrols, monkeypatch):

@@ -23,6 +23,7 @@ def payments(request: StaffRequest) -> HttpResponse:
     context = {
         "as_of": as_of,
         "filter": wanted,
+        "address": f"{wanted.query}&after={after}" if after else wanted.query,
         "orders": orders,
         "after": after,
         "older": older,
