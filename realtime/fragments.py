@@ -1,5 +1,6 @@
 """Fragments: the part of a page that a change makes anew, rendered once for all who see it."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -106,14 +107,17 @@ def version_at(as_of: float) -> int:
     return int(as_of * 1_000_000)
 
 
-def timed_fragment(topic: str, key: str, partial: str, context: dict[str, Any], as_of: float) -> Fragment:
-    """What was made of many rows, read after `as_of` by the database's clock."""
-    version = version_at(as_of)
+def timed_fragment(
+    topic: str, key: str, partial: str, context: dict[str, Any], as_of: float, *, after: int = 0
+) -> Fragment:
+    """What was made of many rows, read after `as_of`: that is its version, or one more than `after`, if the
+    database's clock was set back.
+    """
+    version = max(version_at(as_of), after + 1)
     context = {**context, "version": version, "key": key, "partial": partial}
     html = render_to_string("live/_push.html", context)
-    # Pages read behind by the overlap, for rows that were still under way. What this did not see, the next
-    # one will; and a page that was rendered later must not be given this one.
-    return Fragment(topic, key, version, as_of - OVERLAP, html)
+    # News for every page that was not yet sent one: nothing tells in what state the page was rendered with it.
+    return Fragment(topic, key, version, math.inf, html)
 
 
 def _fragment(row: Order | Product, topic: str, key: str, partial: str, context: dict[str, Any]) -> Fragment:

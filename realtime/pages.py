@@ -29,6 +29,7 @@ class Page:
         "_writer",
         "caught_up",
         "floor",
+        "rendered_at",
         "topics",
         "visit",
     )
@@ -40,6 +41,7 @@ class Page:
         self._close = close
         self.visit = visit
         self.topics = topics
+        self.rendered_at = rendered_at
         self.floor = rendered_at - OVERLAP
         """What changed earlier than this is in the page: it was rendered with it, or was sent it."""
         self.caught_up = False

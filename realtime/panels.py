@@ -4,8 +4,9 @@ They have no row that could give them a version, so the time at which they were 
 committed before is in it.
 """
 
+import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from realtime.fragments import Fragment, timed_fragment, version_at
+from realtime.pages import Page
 from realtime.topics import PAYMENT, PAYMENTS, WEBHOOKS, filter_of, group_of, kind_of
 from shop.alarm import alarm
 from shop.dashboard.checkouts import open_checkouts
@@ -22,10 +24,14 @@ from shop.dashboard.pictures import pictures
 from shop.dashboard.recorder import recorder
 from shop.models.clock import database_now
 
+log = logging.getLogger(__name__)
+
 PACE = 1.0
 """Seconds between two readings of the same panel: nobody reads sums that change faster."""
 MOST_KEPT = 200
 """Panels, each with its filter: filters are typed by staff."""
+RENDERING = 2.0
+"""Seconds that a page may take to be rendered: it may show what is newer than a reading of that time."""
 SLOW_PACE = 4.0
 """The same for those that are not hurried: less than from one patrol to the next."""
 
@@ -75,11 +81,12 @@ def render_panel(name: str, query: str, as_of: float) -> SafeString:
 
 @dataclass(slots=True)
 class _Shown:
-    """The newest state of a panel, and when it was last read (by this process's clock)."""
+    """The newest state of a panel, and when it was last read, by this process's clock and by the database's."""
 
     content: dict[str, Any]
     fragment: Fragment
     read_at: float
+    as_of: float
 
 
 class Panels:
@@ -90,30 +97,36 @@ class Panels:
         self.late: set[str] = set()
         """Groups whose panels were left for later, because they had just been read."""
 
-    def fragments(self, topics: Collection[str]) -> list[Fragment]:
-        """All that pages with these topics show."""
-        self.late = set()
+    def fragments(self, pages: Mapping[str, Collection[Page]]) -> Iterator[Fragment]:
+        """All that these pages show, by topic. A panel that cannot be read keeps nobody from the others."""
         if len(self._shown) > MOST_KEPT:
             self._shown.clear()
-        return [
-            replace(self._current(panel, topic), topic=topic)
-            for topic in topics
-            for panel in PANELS
-            if kind_of(topic) in panel.kinds
-        ]
+        for topic, them in pages.items():
+            rendered_at = max(page.rendered_at for page in them)
+            for panel in PANELS:
+                if kind_of(topic) in panel.kinds:
+                    try:
+                        yield replace(self._current(panel, topic, rendered_at), topic=topic)
+                    except Exception as error:  # noqa: BLE001  the next patrol tries again
+                        log.error("Panel %s cannot be read: %s", panel.name, type(error).__name__)
 
-    def _current(self, panel: Panel, topic: str) -> Fragment:
+    def _current(self, panel: Panel, topic: str, rendered_at: float) -> Fragment:
         address = panel.name, filter_of(topic) if panel.filtered else ""
         shown = self._shown.get(address)
-        if shown and time.monotonic() - shown.read_at < (PACE if panel.hurried else SLOW_PACE):
+        if shown and shown.as_of > rendered_at + RENDERING and _is_recent(panel, shown):
             if panel.hurried:
                 self.late.add(group_of(topic))
             return shown.fragment
         read_at, as_of = time.monotonic(), database_now().timestamp()
         content = panel.read(filter_of(topic))
         if shown and content == shown.content:
-            shown.read_at = read_at
+            shown.read_at, shown.as_of = read_at, as_of
         else:
-            fragment = timed_fragment("", panel.name, panel.partial, content, as_of)
-            self._shown[address] = shown = _Shown(content, fragment, read_at)
+            after = shown.fragment.version if shown else 0
+            fragment = timed_fragment(topic, panel.name, panel.partial, content, as_of, after=after)
+            self._shown[address] = shown = _Shown(content, fragment, read_at, as_of)
         return shown.fragment
+
+
+def _is_recent(panel: Panel, shown: _Shown) -> bool:
+    return time.monotonic() - shown.read_at < (PACE if panel.hurried else SLOW_PACE)

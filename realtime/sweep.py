@@ -45,7 +45,7 @@ GATHERING = 0.05
 HEARTBEAT = 3
 """Patrols from one word to every page to the next."""
 MOST_NEWS = 500
-"""Orders that staff's lists are told of one by one; lists that missed more are sent whole."""
+"""Orders that staff's lists are told of one by one; where more have changed, lists are sent whole."""
 CLOSE_CODES = {End.SESSION_OVER: 4401, End.RIGHT_LOST: 4403}
 
 PagesByTopic = dict[str, list[Page]]
@@ -116,21 +116,21 @@ class Sweep:
         self._hub.hinted.clear()
         await asyncio.sleep(GATHERING)
         hints, self._hub.hints = self._hub.hints, {}
-        pages = self._hub.showing({hint.topic for hint in hints.values()} | self._panels.late)
+        late, self._panels.late = self._panels.late, set()
+        pages = self._hub.showing({hint.topic for hint in hints.values()} | late)
         try:
             await self._over(pages, hinted_at(hints.values()))
         except Exception:
             self._hub.hints = hints | self._hub.hints
+            self._panels.late |= late
             self._hub.hinted.set()
             raise
-        if self._panels.late:
-            self._hub.loop.call_later(PACE, self._hub.hinted.set)
 
     async def patrol(self) -> None:
         """Look at all pages that were let in."""
         await asyncio.sleep(INTERVAL)
         pages = {page for page in self._hub.pages if page.caught_up}
-        since = self._seen_until or min((page.floor for page in pages), default=0)
+        since = max(self._seen_until or 0, min((page.floor for page in pages), default=0))
         self._patrols += 1
         day = timezone.localdate()
         which = changed_since(since, new_day=day != self._day)
@@ -157,27 +157,31 @@ class Sweep:
                 page.end(CLOSE_CODES[end])
             elif say or page.caught_up:  # newcomers are let in when they are greeted
                 page.confirm(word)
+        if self._panels.late:
+            self._hub.loop.call_later(PACE, self._hub.hinted.set)
         return news.as_of
 
 
 def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) -> News:
     """Ask the database. What no page wants is not rendered, so a quiet patrol renders nothing."""
     as_of = database_now().timestamp()
-    wanted, lists = _wanted_orders(pages, which), []
-    if len(wanted) > MOST_NEWS:
-        lists = feeds_in(pages)
-    elif which.new_day:
-        lists = [topic for topic in feeds_in(pages) if depends_on_the_day(topic)]
+    lists = _to_send_whole(pages, which)
     by_row = {topic: them for topic, them in pages.items() if topic not in lists}
-    if lists:
-        wanted = _wanted_orders(by_row, which)
     fragments = [
-        *_order_fragments(by_row, wanted),
+        *_order_fragments(by_row, _wanted_orders(by_row, which)),
         *map(list_fragment, lists),
         *_changed_products(pages, which),
         *panels.fragments(pages),
     ]
     return News(as_of, fragments, ended(visits))
+
+
+def _to_send_whole(pages: PagesByTopic, which: Which) -> list[str]:
+    """Topics of lists that need not be told of row by row."""
+    lists = feeds_in(pages)
+    if lists and which.since and Order.objects.filter(which.orders)[MOST_NEWS:].exists():
+        return lists
+    return [topic for topic in lists if which.new_day and depends_on_the_day(topic)]
 
 
 def _wanted_orders(pages: PagesByTopic, which: Which) -> list[int]:

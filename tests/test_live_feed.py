@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.db.models import F
 from django.db.models.functions import Now
 from django.template import Template
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from realtime import panels, sweep
 from realtime.hub import running_hub
+from realtime.topics import PAYMENTS
 from shop.dashboard import feed
 from shop.models import Order, PaymentStatus, Source
 from shop.rights import VIEW_PAYMENTS
@@ -177,6 +179,34 @@ async def test_sums_of_a_rush_are_read_once_a_second_and_the_last_ones_come(
         lambda frame: frame.target == "#checkouts" and all(order.number in frame.text for order in orders)
     )
     assert rendered.count("live/_checkouts.html checkouts") <= 4
+
+
+async def test_a_page_that_shows_more_than_was_last_read_here_is_told_when_it_is_over(staff, no_patrols):
+    before = await live(staff, LIST)
+    await before.goes()
+    order = await an_order(Client())
+    page = await Page.load(staff, LIST)
+    assert order.number in page.html
+
+    await in_thread(order.expire)(source=Source.WEBHOOK)
+
+    socket = await page.go_live()
+    [checkouts] = [frame for frame in socket.frames if frame.target == "#checkouts"]
+    assert order.number not in checkouts.text
+
+
+async def test_a_sum_that_cannot_be_read_keeps_nobody_from_the_rest(shopper, staff, no_patrols, monkeypatch):
+    def broken() -> dict[str, Any]:
+        raise OperationalError("canceling statement due to statement timeout")
+
+    broken_panel = panels.Panel("numbers", broken, (PAYMENTS,))
+    monkeypatch.setattr(panels, "PANELS", (broken_panel, *panels.PANELS))
+    page, own = await live(staff, LIST), await live(shopper)
+
+    order = await an_order(shopper)
+
+    await page.frame(lambda frame: frame.target == "#checkouts" and order.number in frame.text)
+    await own.frame(lambda frame: frame.key == f"order-{order.public_id}")
 
 
 async def test_who_loses_the_right_is_sent_nothing_more(staff, viewer, no_patrols):
