@@ -116,7 +116,7 @@ def timed_fragment(
     version = max(version_at(as_of), after + 1)
     context = {**context, "version": version, "key": key, "partial": partial}
     html = render_to_string("live/_push.html", context)
-    # News for every page that was not yet sent one: nothing tells in what state the page was rendered with it.
+    # News for every page that was not yet sent one: nothing tells which state the page was rendered with.
     return Fragment(topic, key, version, math.inf, html)
 
 

@@ -81,7 +81,7 @@ def render_panel(name: str, query: str, as_of: float) -> SafeString:
 
 @dataclass(slots=True)
 class _Shown:
-    """The newest state of a panel, and when it was last read, by this process's clock and by the database's."""
+    """A panel's newest state, and when it was last read, by this process's clock and by the database's."""
 
     content: dict[str, Any]
     fragment: Fragment
