@@ -1,5 +1,6 @@
 """Who no longer wants an order ends it, at Stripe first: a payment that was faster wins."""
 
+import re
 import uuid
 
 import pytest
@@ -59,10 +60,20 @@ def assert_cancelled(order, bell, source, who=None):
     assert (change.source, change.who and change.who.username) == (source, who)
 
 
-def assert_pending(order, bell):
+def assert_pending(order, bell, version=1):
     order.refresh_from_db()
     bell.refresh_from_db()
-    assert (order.payment_status, order.version, bell.held) == (PaymentStatus.PENDING, 1, 2)
+    assert (order.payment_status, order.version, bell.held) == (PaymentStatus.PENDING, version, 2)
+
+
+def asked(page):
+    """Who asked what about cancelling, by the timeline of staff's page."""
+    lines = [
+        re.sub(r"<time.*?</time> ·|<[^>]*>", " ", line)
+        for line in re.findall(r"<li>(.*?)</li>", page, re.DOTALL)
+    ]
+    words = [" ".join(line.replace("·", " ").split()) for line in lines]
+    return [line for line in words if "cancel" in line and "Payment" not in line]
 
 
 # --- the shopper ----------------------------------------------------------------------------------
@@ -91,7 +102,7 @@ def test_cancelling_twice_is_once(shopper, order, bell):
     assert cancel(shopper, order).status_code == 303
 
     assert_cancelled(order, bell, Source.SHOPPER)
-    assert order.version == 2
+    assert order.version == 3, "placed, asked to cancel, cancelled"
 
 
 def test_an_order_that_never_got_a_session_is_cancelled_at_once(shopper, bell):
@@ -138,10 +149,11 @@ def test_with_stripe_away_the_wish_is_kept_and_said_so(line, shopper, order, bel
     assert (response.status_code, response["Retry-After"]) == (503, "30")
     assert "Not cancelled yet" in response.text
     assert f'action="/orders/{order.public_id}/cancel/"' in response.text
-    assert_pending(order, bell)
+    assert_pending(order, bell, version=2)
 
     assert cancel(shopper, order).status_code == 303
     assert_cancelled(order, bell, Source.SHOPPER)
+    assert order.version == 3, "the same wish again is no news"
 
 
 def test_nobody_else_cancels_it_or_learns_that_it_exists(order, bell):
@@ -201,8 +213,52 @@ def test_with_stripe_away_staff_are_told_that_it_will_end_by_itself(
     line.next_come(*[500] * 3)
 
     assert "Stripe has not answered yet." in cancel_as_staff(staff, order, headers=HTMX).text
-    assert_pending(order, bell)
-    assert "Somebody wants it cancelled." in staff.get(f"/dashboard/orders/{order.public_id}/").text
+    assert_pending(order, bell, version=2)
+    shown = staff.get(f"/dashboard/orders/{order.public_id}/").text
+    assert "Somebody wants it cancelled." in shown
+    assert 'data-can=""' in shown, "it is asked for already"
+    assert asked(shown) == ["Asked to cancel Staff boss"]
 
     deliver(stripe_events.expired(order))
     assert_cancelled(order, bell, Source.STAFF, who="boss")
+
+
+def test_a_wish_that_a_payment_was_faster_than_stays_in_the_timeline_of_staff_and_is_hidden_from_the_shopper(
+    line, staff, shopper, order, deliver, quick_retries
+):
+    line.next_come(*[500] * 3)
+    cancel(shopper, order)
+    deliver(stripe_events.completed(order))
+
+    order.refresh_from_db()
+    assert (order.payment_status, order.version) == (PaymentStatus.PAID, 3)
+    assert asked(staff.get(f"/dashboard/orders/{order.public_id}/").text) == ["Asked to cancel Shopper"]
+    assert "sked to cancel" not in shopper.get(order.get_absolute_url()).text
+    told = shopper.get(f"/api/v1/orders/{order.public_id}/").json()["timeline"]
+    assert [change["what"] for change in told] == ["placed", "payment_status"]
+
+
+def test_a_wish_that_its_shopper_takes_back_is_told_too_and_what_staff_want_stands(staff, order):
+    assert order.checkout.ask_to_cancel(source=Source.SHOPPER)
+    order.checkout.keep()
+    order.checkout.keep()
+    assert (order.cancelling, order.version) == ("", 3)
+    assert 'data-can="cancel"' in staff.get(f"/dashboard/orders/{order.public_id}/").text
+
+    assert order.checkout.ask_to_cancel(source=Source.STAFF)
+    assert order.checkout.ask_to_cancel(source=Source.SHOPPER)
+    order.checkout.keep()
+    assert (order.cancelling, order.version) == (Source.STAFF, 4)
+    assert asked(staff.get(f"/dashboard/orders/{order.public_id}/").text) == [
+        "Asked to cancel Shopper",
+        "Not to be cancelled after all Shopper",
+        "Asked to cancel Staff",
+    ]
+
+
+def test_what_was_held_for_staff_can_still_be_cancelled_by_them_whoever_asked_before(staff, order):
+    order.checkout.ask_to_cancel(source=Source.SHOPPER)
+    order.flag("Paid with another amount.", source=Source.WEBHOOK)
+    order.resolve(who_id=None)
+
+    assert 'data-can="cancel"' in staff.get(f"/dashboard/orders/{order.public_id}/").text

@@ -139,8 +139,9 @@ def test_an_order_whose_end_somebody_wanted_is_cancelled_by_them(wish):
 @pytest.mark.parametrize("status", set(PaymentStatus) - {PaymentStatus.PENDING})
 def test_only_what_is_open_can_be_wanted_cancelled(status):
     order = order_in(status, factories.product())
+    version = order.version
     assert not order.checkout.ask_to_cancel(source=Source.SHOPPER)
-    assert order.cancelling == ""
+    assert (order.cancelling, order.version) == ("", version)
 
 
 def test_a_payment_brings_its_time_its_intent_and_the_address_for_the_receipt():

@@ -203,7 +203,7 @@ def test_a_wish_to_cancel_that_stripe_did_not_hear_is_repeated(stripe, shopper, 
     order.checkout.ask_to_cancel(source=Source.SHOPPER)
 
     run()
-    assert state(order) == (PaymentStatus.CANCELLED, 2)
+    assert state(order) == (PaymentStatus.CANCELLED, 3)
     assert last_change(order).source == Source.SHOPPER
     assert session(stripe, order).status == "expired"
 
@@ -217,7 +217,7 @@ def test_a_wish_to_cancel_is_forgotten_when_its_shopper_goes_to_pay_after_all(st
     paid_at_stripe(stripe, order)
     age(order, minutes=11)
     run()
-    assert state(order) == (PaymentStatus.PAID, 2)
+    assert state(order) == (PaymentStatus.PAID, 4)
 
 
 def test_a_payment_that_was_faster_than_the_wish_to_cancel_counts(stripe, shopper, bell):
@@ -225,7 +225,7 @@ def test_a_payment_that_was_faster_than_the_wish_to_cancel_counts(stripe, shoppe
     order.checkout.ask_to_cancel(source=Source.SHOPPER)
 
     run()
-    assert state(order) == (PaymentStatus.PAID, 2)
+    assert state(order) == (PaymentStatus.PAID, 3)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -254,7 +254,7 @@ def test_what_staff_want_cancelled_is_not_paid_after_all(stripe, shopper, bell):
     order.checkout.ask_to_cancel(source=Source.STAFF)
 
     assert shopper.post(f"/orders/{order.public_id}/pay/")["Location"] == order.get_absolute_url()
-    assert state(order) == (PaymentStatus.CANCELLED, 2)
+    assert state(order) == (PaymentStatus.CANCELLED, 3)
     assert session(stripe, order).status == "expired"
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from shop.models import FulfilmentStatus, Order, PaymentStatus, Refund, RefundStatus
+from shop.models import FulfilmentStatus, Order, OrderChange, PaymentStatus, Refund, RefundStatus
 from shop.models.moves import UNDO, allowed
 
 
 def actions(order: Order) -> Iterator[str]:
     """What could be done with the order just now, by somebody who may: names of the dashboard's actions."""
-    if order.is_open:
+    if order.is_open and not _is_being_cancelled(order):
         yield "cancel"
     if order.needs_attention:
         yield "resolve"
@@ -27,6 +27,12 @@ def being_refunded(order: Order) -> Refund | None:
     """The refund that waits for Stripe's answer; as long no second one is made."""
     waiting = (refund for refund in order.refunds.all() if refund.status == RefundStatus.REQUESTED)
     return next(waiting, None)
+
+
+def _is_being_cancelled(order: Order) -> bool:
+    """Whether it will end by itself. One that was held for staff may be paid oddly: only they end that."""
+    held = any(change.what == OrderChange.What.ATTENTION for change in order.timeline)
+    return bool(order.cancelling) and not held
 
 
 def _steps(order: Order) -> Iterator[str]:

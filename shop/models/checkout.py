@@ -1,7 +1,7 @@
 """An order's way to Stripe's payment page, and away from it: `order.checkout.attach_session(…)`.
 
-This is no news for a shopper: no lock, no version, no announcement. Each is one UPDATE on a condition, and
-afterwards the order is as its row.
+That somebody wants it cancelled is news, so Order's rules for verbs hold. Which session it has is none: no
+version, no announcement, one UPDATE on a condition, and afterwards the order is as its row.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from shop.models.moves import PaymentStatus
-from shop.models.timeline import Source
+from shop.models.timeline import OrderChange, Source
 
 if TYPE_CHECKING:
     from shop.models.order_queries import OrderQuerySet
@@ -28,17 +28,19 @@ class Checkout:
     def ask_to_cancel(self, *, source: Source, who_id: int | None = None) -> bool:
         """Remember that the session is ended on purpose; whether there still is something to cancel.
 
-        Whoever hears first that it has ended, webhook or caller, cancels the order (`Order.expire`).
+        Whoever hears first that it has ended, webhook or caller, cancels the order (`Order.expire`). What
+        staff want, a shopper's wish does not replace.
         """
-        pending = self._row(payment_status=PaymentStatus.PENDING)
-        asked = pending.update(cancelling=source, cancelling_who=who_id)
-        self.order.refresh_from_db()
-        return bool(asked)
+        with self.order.locked():
+            if self.order.is_open and self.order.cancelling not in (source, Source.STAFF):
+                self._wish(source, source, who_id)
+            return self.order.is_open
 
     def keep(self) -> None:
         """A shopper who goes to pay it does not want it cancelled any more. What staff want stands."""
-        self._row(cancelling=Source.SHOPPER).update(cancelling="")
-        self.order.refresh_from_db()
+        with self.order.locked():
+            if self.order.is_open and self.order.cancelling == Source.SHOPPER:
+                self._wish("", Source.SHOPPER, None)
 
     def attach_session(self, session_id: str) -> bool:
         """Whether this is the order's Checkout Session now: not if it has another, or is no longer open."""
@@ -60,6 +62,11 @@ class Checkout:
             checkout_attempt=attempt + 1, checkout_expires_at=timezone.now() + CHECKOUT_LASTS
         )
         self.order.refresh_from_db()
+
+    def _wish(self, after: str, source: Source, who_id: int | None) -> None:
+        what, before = OrderChange.What.CANCELLING, self.order.cancelling
+        wish = {"cancelling": after, "cancelling_who_id": who_id}
+        self.order._change(what, before, after, source, who_id=who_id, **wish)
 
     def _row(self, **condition: object) -> "OrderQuerySet":
         return type(self.order).objects.filter(pk=self.order.pk, **condition)

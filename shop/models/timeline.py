@@ -105,6 +105,7 @@ class OrderChange(models.Model):
         DISPUTE = "dispute"
         RESTOCK = "restock"
         EMAIL = "email"
+        CANCELLING = "cancelling"
 
     order = models.ForeignKey("shop.Order", models.CASCADE, related_name="changes")
     version = models.PositiveIntegerField()

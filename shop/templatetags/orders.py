@@ -19,6 +19,13 @@ WAY = (
     FulfilmentStatus.DELIVERED,
 )
 
+_INTERNAL = (
+    OrderChange.What.DISPUTE,
+    OrderChange.What.RESTOCK,
+    OrderChange.What.EMAIL,
+    OrderChange.What.CANCELLING,
+)
+
 
 @register.filter
 def for_shopper(timeline: Iterable[OrderChange]) -> Iterator[OrderChange]:
@@ -64,4 +71,4 @@ def _is_internal(change: OrderChange) -> bool:
     if change.what == OrderChange.What.REFUND:  # until Stripe does it, it is only a wish
         wished = RefundStatus.REQUESTED
         return change.after == wished or (change.before, change.after) == (wished, RefundStatus.FAILED)
-    return change.what in (OrderChange.What.DISPUTE, OrderChange.What.RESTOCK, OrderChange.What.EMAIL)
+    return change.what in _INTERNAL

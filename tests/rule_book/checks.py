@@ -26,14 +26,12 @@ TABLES: dict[str, Moves] = {
     What.DISPUTE: DISPUTE,
 }
 NOT_NEWS = {
-    "cancelling",
-    "cancelling_who_id",
     "checked_at",
     "checkout_expires_at",
     "placed_at",
     "stripe_session_id",
 }
-"""Fields that change without a version: no page shows them."""
+"""Fields that change without a version: what shows them is no page's fragment of the order."""
 
 
 @dataclass
