@@ -34,12 +34,14 @@
   document.addEventListener("htmx:before:ws:message", (event) => {
     const { text, json } = event.detail.message;
     if (json || event.defaultPrevented || !text.includes(" data-payment=")) return;
-    const row = new DOMParser().parseFromString(text, "text/html").querySelector("[data-payment]");
-    if (!isNew(row)) return;
-    know(row);
-    ring();
-    count();
-    announce(row);
+    // One row, or a whole list.
+    for (const row of new DOMParser().parseFromString(text, "text/html").querySelectorAll("[data-payment]")) {
+      if (!isNew(row)) continue;
+      know(row);
+      ring();
+      count();
+      announce(row);
+    }
   });
 
   // --- the count -----------------------------------------------------------------------------------

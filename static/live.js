@@ -2,13 +2,15 @@
 // Swapping fragments, reconnecting and waiting in hidden tabs are htmx's (hx-ws).
 (() => {
   const SILENCE = 40_000; // ms; the server says a word every 15 s (realtime/sweep.py)
-  const SESSION_OVER = 4401, FORBIDDEN = 4403, MISSED_TOO_MUCH = 4409, TOO_MANY = 4429; // realtime/consumers.py, sweep.py
+  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py
   const RELOADED = `reloaded ${location.pathname}`;
 
   // Staff's list may have an order beside it, with a socket of its own. By the element that connects:
-  // heard, when its last word came, ms; asOf, what it said; state: opening, live or broken.
+  // heard, when its last word came, ms; asOf, what it said; state: opening, live or broken; link, hx-ws's own.
   const connections = new Map();
+  const refused = new WeakSet(); // elements that do without
   let stopped = "";
+  let heldAt = 0; // as of when the screen is held still (pause.js), s
 
   function connectionOf(element) {
     if (!connections.has(element)) {
@@ -32,8 +34,9 @@
   function showConnections() {
     const all = [...connections.values()];
     if (stopped || !all.length) return;
-    badge().dataset.asOf = Math.min(...all.map(({ asOf }) => asOf));
+    badge().dataset.asOf = Math.min(heldAt || Infinity, ...all.map(({ asOf }) => asOf));
     if (all.some(({ state }) => state === "broken")) show("reconnecting", (asOf) => `Reconnecting · as of ${asOf}`);
+    else if (heldAt) show("paused", (asOf) => `Paused · as of ${asOf}`);
     else if (all.every(({ state }) => state === "live")) show("live", () => "Live");
   }
 
@@ -42,13 +45,27 @@
     show("stopped", (asOf) => `As of ${asOf} · ${reason}`);
   }
 
-  // The session behind the page is over, a right was taken away, the ticket is too old, or too much was missed: a
-  // fresh page has a fresh ticket, or says why not. Once: a page that is refused again at once would reload forever.
+  document.addEventListener("dashboard:switch", ({ detail: { name, on } }) => {
+    if (name !== "pause") return;
+    heldAt = on ? Number(badge().dataset.asOf) : 0;
+    showConnections();
+  });
+
+  // The session behind the page is over, a right was taken away, or the ticket is too old: a fresh page has a fresh
+  // ticket, or says why not. Once: a page that is refused again at once would reload forever. Storage may be
+  // forbidden: then nobody knows whether it was.
   function reloadOnce() {
-    const last = Number(sessionStorage.getItem(RELOADED));
-    sessionStorage.setItem(RELOADED, Date.now());
+    let last = Date.now();
+    try {
+      last = Number(sessionStorage.getItem(RELOADED));
+      sessionStorage.setItem(RELOADED, Date.now());
+    } catch {}
     if (Date.now() - last < 60_000) return stop("reload the page to go on");
     location.reload();
+  }
+
+  function forgetReload() {
+    try { sessionStorage.removeItem(RELOADED); } catch {}
   }
 
   // Only to see what is new; who holds the screen still (pause.js) sees it later.
@@ -58,15 +75,16 @@
   }
 
   // Catching up reads behind and sends again what has just changed. The same state is no news: it must not
-  // light up, nor be read out.
+  // light up, nor be read out. A whole list has its first row's version, and is news.
   function isShown(fragment) {
+    const [, target] = fragment.match(/ hx-target="#([\w-]+)/) ?? [];
     const [, id, version] = fragment.match(/ id="([\w-]+)"[^>]* data-version="(\d+)"/) ?? [];
-    return version !== undefined && document.getElementById(id)?.dataset.version === version;
+    return version !== undefined && id === target && document.getElementById(id)?.dataset.version === version;
   }
 
   document.addEventListener("htmx:before:ws:connection", (event) => {
-    if (stopped) event.preventDefault();
-    else connectionOf(event.target);
+    if (stopped || refused.has(event.target)) event.preventDefault();
+    else Object.assign(connectionOf(event.target), { heard: Date.now(), link: event.detail.connection });
   });
 
   document.addEventListener("htmx:before:ws:message", (event) => {
@@ -77,8 +95,16 @@
     if (!json?.as_of) return;
     Object.assign(connection, { state: "live", asOf: json.as_of });
     showConnections();
-    sessionStorage.removeItem(RELOADED); // a page that was let in may reload again: log in, then log out
+    forgetReload(); // a page that was let in may reload again: log in, then log out
   });
+
+  // The list goes on; the order beside it says of itself that it does not.
+  function doWithout(element) {
+    refused.add(element);
+    connections.delete(element);
+    element.querySelector("[data-not-live]").hidden = false;
+    showConnections();
+  }
 
   document.addEventListener("htmx:ws:close", (event) => {
     const { code, reason, connection: { socket } } = event.detail;
@@ -88,9 +114,10 @@
       if (socket?.readyState === WebSocket.CONNECTING) socket.addEventListener("open", () => socket.close());
       return showConnections();
     }
+    if (refused.has(event.target)) return;
+    if (code === TOO_MANY && event.target.closest("#detail")) return doWithout(event.target);
     Object.assign(connectionOf(event.target), { state: "broken", heard: 0 });
     if (code === SESSION_OVER || code === FORBIDDEN) reloadOnce();
-    else if (code === MISSED_TOO_MUCH) reloadForNews(reloadOnce);
     else if (code === TOO_MANY) {
       stop("too many windows are open");
       // Windows that just closed count for a while. Where something can be typed or sent, that is for the shopper.
@@ -103,8 +130,14 @@
   setInterval(async () => {
     const silent = () => [...connections.values()].filter(({ heard }) => heard && Date.now() - heard >= SILENCE);
     if (stopped || !silent().length) return;
-    for (const connection of silent()) connection.state = "broken";
+    for (const connection of silent()) {
+      connection.state = "broken";
+      if (connection.link.socket?.readyState !== WebSocket.CONNECTING) continue;
+      connection.heard = 0;
+      connection.link.socket.close(); // it hangs in the handshake; hx-ws tries again
+    }
     showConnections();
+    if (!silent().length) return;
     const answer = await fetch("/readyz", { cache: "no-store" }).catch(() => null);
     if (answer?.ok && silent().length) reloadForNews(() => location.reload());
   }, 5_000);
@@ -122,17 +155,22 @@
     if (held) htmx.process(document.body);
   });
 
-  // A form that takes its time says so, and cannot be sent twice.
-  document.addEventListener("submit", (event) => {
-    const button = event.submitter ?? event.target.querySelector("[data-busy]");
-    if (!button?.dataset.busy) return;
-    button.dataset.idle = button.textContent;
-    button.textContent = button.dataset.busy;
+  // What takes its time says so, and cannot be sent twice.
+  const idle = new WeakMap(); // button → what stands on it else
+  function work(button) {
+    if (!button?.dataset.busy || button.disabled) return;
+    idle.set(button, [...button.childNodes]);
+    button.dataset.idle = "";
+    button.replaceChildren(button.dataset.busy);
     button.disabled = true;
-  });
+  }
+  document.addEventListener("submit", (event) => work(event.submitter ?? event.target.querySelector("[data-busy]")));
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => work(ctx.sourceElement));
   function rest(within) {
-    for (const button of within.querySelectorAll("[data-idle]")) {
-      button.textContent = button.dataset.idle;
+    const all = [...within.querySelectorAll("[data-idle]")];
+    for (const button of within.dataset?.idle === undefined ? all : [within, ...all]) {
+      button.replaceChildren(...idle.get(button));
+      delete button.dataset.idle;
       button.disabled = false;
     }
   }

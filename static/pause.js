@@ -4,6 +4,7 @@
   const MOST = 500; // that wait; for whom more came a new page is cheaper
   const waiting = new Map(); // id of what it replaces → the newest push: { id, text, element, isNew }
   const button = document.querySelector('[data-name="pause"]');
+  if (!button) return;
   let paused = false;
   let missed = false; // more than we keep
 

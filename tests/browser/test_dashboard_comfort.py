@@ -25,12 +25,8 @@ from tests.stack import Stack
 pytestmark = pytest.mark.browser
 
 ROWS = "#payments > li"
-# What the socket's end looks like to a page that could not be told of everything (realtime/sweep.py).
-MISSED_TOO_MUCH = """() => {
-    const detail = { code: 4409, reason: 'closed', connection: {} };
-    const list = document.querySelector('.dashboard');
-    list.dispatchEvent(new CustomEvent('htmx:ws:close', { bubbles: true, detail }));
-}"""
+# As if the connection had died without a sound.
+HEAR_NOTHING = "addEventListener('htmx:before:ws:message', (event) => event.stopImmediatePropagation(), true)"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -91,6 +87,12 @@ def reload(page: Page) -> None:
     is_live(page)
 
 
+def is_paused(page: Page) -> None:
+    expect(page.locator('#freshness[data-state="paused"]')).to_have_text(
+        re.compile(r"^\s*Paused · as of \d?\d:\d\d")
+    )
+
+
 # --- held still -----------------------------------------------------------------------------------
 
 
@@ -104,6 +106,7 @@ def test_a_screen_that_is_held_still_counts_what_waits_and_shows_it_when_it_goes
     press(window, "Pause")
     newest = [buys(), buys()][-1]
     first_is(other, newest)
+    is_paused(window)
     pause = window.get_by_role("button", name="Paused · 2 new", exact=True)
     expect(pause).to_have_attribute("aria-pressed", "true")
     first_is(window, known)
@@ -114,6 +117,7 @@ def test_a_screen_that_is_held_still_counts_what_waits_and_shows_it_when_it_goes
     expect(window.locator(ROWS).nth(2)).to_have_id(known)
     expect(window.get_by_role("button", name="Pause", exact=True)).to_have_attribute("aria-pressed", "false")
     expect(window.locator('[data-number="payments"] .number-today')).not_to_have_text(payments)
+    is_live(window)
     assert marked(window)
 
 
@@ -122,7 +126,8 @@ def test_held_still_by_a_key_it_stays_so_over_a_reload_but_not_in_another_window
     window = dashboard()
     window.keyboard.press("p")
     expect(window.get_by_role("button", name="Paused", exact=True)).to_be_visible()
-    reload(window)
+    window.reload()
+    is_paused(window)
 
     newest = buys()
     expect(window.get_by_role("button", name="Paused · 1 new", exact=True)).to_be_visible()
@@ -178,9 +183,12 @@ def test_who_holds_it_still_for_very_long_gets_a_new_page(dashboard, buys):
 def test_what_was_missed_is_loaded_anew_but_not_while_the_screen_is_held_still(dashboard, buys):
     buys()
     window = dashboard()
+    window.clock.install()
+    reload(window)
     press(window, "Pause")
     mark(window)
-    window.evaluate(MISSED_TOO_MUCH)
+    window.evaluate(HEAR_NOTHING)
+    window.clock.fast_forward("01:00")
     expect(window.locator("#freshness")).to_contain_text("paused")
     assert marked(window)
 
@@ -188,7 +196,8 @@ def test_what_was_missed_is_loaded_anew_but_not_while_the_screen_is_held_still(d
     is_live(window)
     assert not marked(window)
     mark(window)
-    window.evaluate(MISSED_TOO_MUCH)
+    window.evaluate(HEAR_NOTHING)
+    window.clock.fast_forward("01:00")
     window.wait_for_function("!window.neverReloaded")
     is_live(window)
 
@@ -455,6 +464,10 @@ def test_on_the_wall_nothing_is_shown_but_the_figures_and_the_way_out(dashboard,
     expect(window.get_by_role("search")).to_be_hidden()
     expect(window.get_by_role("button", name="Sound")).to_be_hidden()
     expect(window.locator(f"#{row}")).to_be_visible()
+    expect(window.get_by_role("button", name="Pause")).to_be_hidden()
+    window.keyboard.press("p")
+    expect(window.get_by_role("button", name="Paused")).to_be_visible()
+    is_paused(window)
     press(window, "Leave full screen")
     expect(window.get_by_role("banner")).to_be_visible()
 
