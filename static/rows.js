@@ -10,7 +10,33 @@
     focus = { ids: [row.id, ...around], index: focusable(row).indexOf(document.activeElement) };
   }
 
+  // As a reload would show the list: what rows that went had made room for is there, and the next page is right.
+  let pushes = 0; // of rows; what is asked for meanwhile is too old
+  let timer = 0;
+
+  function later() {
+    clearTimeout(timer);
+    timer = setTimeout(fillUp, 1_000);
+  }
+
+  async function fillUp() {
+    if (document.querySelector('[data-name="pause"][aria-pressed="true"]')) return; // going on, it is asked again
+    const before = pushes;
+    const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
+    const text = answer?.ok && !answer.redirected && (await answer.text());
+    if (pushes !== before) return later();
+    const page = document.getElementById("page");
+    if (text) htmx.swap({ sourceElement: page, target: page, select: "#page", swap: "outerMorph ignoreTitle:true", text, transition: false });
+  }
+
+  document.addEventListener("htmx:before:ws:message", ({ detail: { message: { text, json } } }) => {
+    if (!json && text.includes("#row-")) pushes += 1;
+  });
+
+  let isWhole = false; // whether all of a list is about to be replaced
+
   document.addEventListener("htmx:before:swap", ({ detail: { tasks } }) => {
+    isWhole = tasks.some(({ target, swapSpec }) => swapSpec?.style === "innerMorph" && target.matches("[data-most]"));
     for (const task of [...tasks]) {
       if (task.swapSpec?.style === "delete") remember(task.target);
       if (task.swapSpec?.style !== "upsert") continue;
@@ -35,15 +61,18 @@
         remember(row);
         row.remove();
       }
-      const cursor = rows.length > most && rows[most - 1].dataset.cursor;
-      const next = cursor && document.querySelector('[rel="next"]');
-      if (next) {
+      const next = document.querySelector('[rel="next"]');
+      if (!next) continue;
+      if (rows.length >= most) {
         const address = new URL(next.href);
-        address.searchParams.set("after", cursor);
+        address.searchParams.set("after", rows[most - 1].dataset.cursor);
         next.href = address.search;
-        next.hidden = false;
       }
+      if (rows.length > most) next.hidden = false;
+      else if (isWhole) next.hidden = rows.length < most;
+      else if (rows.length < most && !next.hidden) later();
     }
+    isWhole = false;
     const row = focus?.ids.map((id) => id && document.getElementById(id)).find(Boolean);
     if (row && document.activeElement === document.body) focusable(row).at(focus.index)?.focus({ preventScroll: true });
     focus = null;

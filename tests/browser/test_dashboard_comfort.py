@@ -1,13 +1,14 @@
 """The dashboard as somebody uses it who leaves it open all day."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
+from psycopg import sql
 
 from sandbox.shoppers.pages import Page as HtmlPage
 from tests.browser.conftest import (
@@ -245,6 +246,72 @@ def test_a_list_that_is_full_lets_its_oldest_go_and_the_next_page_begins_with_it
     expect(window.locator(f"#{oldest}")).to_have_count(0)
     window.get_by_role("link", name="Older").click()
     first_is_older(window, oldest)
+
+
+@pytest.fixture
+def many(stack: Stack, buys: Callable[[], str]) -> Iterator[Callable[[str], None]]:
+    """More payments than a page has room for; change the newest of them by an SQL `SET`, or all but one."""
+    first = buys()[4:]
+    with psycopg.connect(stack.database.url, autocommit=True) as connection:
+        columns = [
+            name
+            for (name,) in connection.execute(
+                "SELECT column_name FROM information_schema.columns WHERE table_name = 'shop_order'"
+                " AND column_name NOT IN ('id', 'public_id', 'stripe_session_id', 'payment_intent_id')"
+            )
+        ]
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO shop_order (public_id, stripe_session_id, payment_intent_id, {names})"
+                " SELECT gen_random_uuid(), 'cs_many_' || n, 'pi_many_' || n, {names}"
+                " FROM shop_order, generate_series(1, 60) n WHERE public_id = %s"
+            ).format(names=names),
+            [first],
+        )
+        yield (
+            lambda change: (
+                connection.execute(
+                    "UPDATE shop_order SET version = version + 1, updated_at = now(), "  # noqa: S608
+                    f"{change} AND payment_intent_id LIKE 'pi_many_%'"
+                )
+                and None
+            )
+        )
+        connection.execute("DELETE FROM shop_order WHERE payment_intent_id LIKE 'pi_many_%'")
+
+
+def test_a_list_of_work_fills_up_again_as_work_is_done(dashboard, many):
+    window = dashboard("/dashboard/?status=unsent")
+    expect(window.locator(ROWS)).to_have_count(50)
+    last = window.locator(ROWS).last.get_attribute("id")
+    title = window.title()
+    mark(window)
+
+    done = window.locator(ROWS).first.get_attribute("id") or ""
+    many(f"fulfilment_status = 'shipped' WHERE public_id = '{done[4:]}'")
+
+    expect(window.locator(f"#{done}")).to_have_count(0)
+    expect(window.locator(ROWS)).to_have_count(50)
+    expect(window.locator(ROWS).nth(48)).to_have_id(last or "")
+    new_last = window.locator(ROWS).last.get_attribute("id")
+    window.get_by_role("link", name="Older").click()
+    expect(window.locator("#older-payments > li").first).to_be_visible()
+    assert window.locator(f"#{new_last}").count() == 0
+    window.go_back()
+    assert window.title() == title
+
+
+def test_a_list_whose_last_row_goes_says_that_nothing_is_left(dashboard, buys):
+    row = buys()
+    window = dashboard(f"/dashboard/?status=unsent&q={row[4:]}")
+    first_is(window, row)
+    window.locator(f"#{row} a").click()
+    for button in ("Prepare it", "It is on its way"):
+        window.get_by_role("button", name=button, exact=True).click()
+
+    expect(window.locator(ROWS)).to_have_count(0)
+    expect(window.get_by_text("Nothing matches this filter yet.")).to_be_visible()
 
 
 # --- keys -----------------------------------------------------------------------------------------
