@@ -273,6 +273,23 @@ def test_while_it_lasts_the_worker_asks_stripe_for_the_youngest_order(unheard, s
     assert "Webhook alarm: Stripe’s webhooks do not arrive" in caplog.text
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_alarm_that_cannot_be_read_keeps_nobody_from_asking_stripe(
+    unheard, shopper, bell, settings, caplog
+):
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+    shopper.get("/")
+    shopper.post("/checkout/", {f"quantity-{bell.slug}": 1})
+    pass_time(minutes=11)
+    settings.WEBHOOK_SILENCE_MINUTES = 10**12
+
+    tasks.reconcile.configure().defer(timestamp=0)
+    work()
+    assert Order.objects.get().checked_at is not None
+    assert "alarm could not be read: DataError" in caplog.text
+
+
 # --- what it costs --------------------------------------------------------------------------------
 
 
