@@ -99,7 +99,9 @@ def test_for_others_there_is_no_such_page(address):
     assert scrape(address).status_code == 404
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "Forwarded", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Via"]
+)
 def test_what_came_through_a_proxy_of_this_machine_is_not_from_this_machine(header):
     assert scrape("127.0.0.1", **{header: "for=192.0.2.1"}).status_code == 404
 
