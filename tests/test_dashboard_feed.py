@@ -94,9 +94,14 @@ def test_a_row_tells_when_how_much_what_who_how_it_stands_and_who_told(staff):
         ("status=unsent&q=brass&least=20", {"large"}),
         ("status=failed", set()),
         ("status=nonsense&least=abc&since=yesterday&period=1e9", {"small", "large", "other"}),
+        ("since=0001-01-01", {"small", "large", "other"}),
+        ("until=0001-01-01", {"small", "large", "other"}),
+        ("until=9999-12-31", {"small", "large", "other"}),
+        ("since=1970-01-01&until=9998-12-31", {"small", "large", "other"}),
     ],
 )
-def test_filters_let_through_what_they_say(staff, query, found):
+def test_filters_let_through_what_they_say(staff, settings, query, found):
+    settings.TIME_ZONE = "Pacific/Kiritimati"  # where the year 1 began before the calendar's first day
     orders = {
         "small": paid(1250, payment_intent_id="pi_small"),
         "large": paid(9900, email="bea@example.com", refunded_amount=100),

@@ -1,5 +1,6 @@
 """Which orders, and how they are read."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -32,6 +33,14 @@ SELECT shop_order.*,
      FROM shop_orderchange change WHERE change.order_id = shop_order.id) AS changes_json
 FROM shop_order WHERE shop_order.id = ANY(%s)
 """
+
+
+def numbered(text: str) -> Q:
+    """Orders whose number, or id, begins so; a `#` and hyphens do not matter. None if it is no such text."""
+    digits = text.replace("-", "").lstrip("#").lower()
+    if not re.fullmatch(r"[0-9a-f]{4,32}", digits):
+        return Q(pk__in=[])
+    return Q(public_id__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
