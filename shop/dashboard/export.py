@@ -3,6 +3,8 @@
 They are read a batch at a time, each by a statement of its own, and while a browser takes its time nothing is
 kept open in the database: no time limit there ends a long file. An order that is paid while the file is being
 written came in after it was begun, and is for the next one.
+
+Numbers of orders have a `#` in front, or spreadsheets would take 12345E67 and 00012345 for amounts.
 """
 
 import csv
@@ -118,7 +120,7 @@ def _batch(orders: OrderQuerySet, after: Cursor | None) -> tuple[bytes, Cursor |
 
 def _row(order: Order, goods: str) -> list[str | int]:
     return [
-        order.number,
+        f"#{order.number}",
         str(order.public_id),
         _moment(order.placed_at),
         _moment(order.paid_at),
