@@ -1,5 +1,6 @@
 """How often one visitor may ask for what troubles others: counted as the API's callers are."""
 
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 
 from django.http import HttpRequest
@@ -15,7 +16,7 @@ class PerVisitor(Counted):
     scope = "links"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
-        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+        return self.cache_format % {"scope": self.scope, "ident": _network(self.get_ident(request))}
 
 
 def wait_of(request: HttpRequest) -> int:
@@ -24,3 +25,14 @@ def wait_of(request: HttpRequest) -> int:
     if limit.allow_request(Request(request), APIView()):
         return 0
     return ceil(limit.wait() or 1)  # None: somebody has lowered the rate meanwhile
+
+
+def _network(address: str) -> str:
+    """Of IPv6 the whole /64: whoever has one address there has them all."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, IPv6Address) and not ip.ipv4_mapped:
+        return str(ip_network((ip.packed, 64), strict=False))
+    return address

@@ -47,11 +47,27 @@ def test_a_new_browser_or_a_made_up_address_is_no_way_around_it():
     assert ask(3, **{"x-forwarded-for": "10.0.0.3"}).status_code == 429
 
 
-def test_others_are_not_told_to_wait():
+@pytest.mark.parametrize(
+    ("visitor", "other"),
+    [
+        ("127.0.0.1", "10.0.0.2"),
+        ("2001:db8:1::1", "2001:db8:1:1::1"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
+        ("", "2001:db8::"),
+    ],
+)
+def test_others_are_not_told_to_wait(visitor, other):
     for number in range(4):
-        ask(number)
+        ask(number, Client(REMOTE_ADDR=visitor))
 
-    assert ask(4, Client(REMOTE_ADDR="10.0.0.2")).status_code == 302
+    assert ask(4, Client(REMOTE_ADDR=other)).status_code == 302
+
+
+def test_another_address_of_the_same_network_is_no_way_around_it():
+    for number in range(3):
+        ask(number, Client(REMOTE_ADDR=f"2001:db8::{number}"))
+
+    assert ask(3, Client(REMOTE_ADDR="2001:db8:0:0:ffff::1")).status_code == 429
 
 
 def test_the_form_may_be_looked_at_and_mistyped_as_often_as_one_likes(client):
