@@ -246,6 +246,18 @@ def test_every_outcome_shows(client, staff, deliver):
 
 
 @pytest.mark.django_db
+def test_what_failed_at_first_was_delivered_again_for_good_reason(staff, deliver, unmatched):
+    _order, paid = unmatched
+    deliver(paid)
+
+    [row] = rows(page(staff))
+    assert "Applied" in row
+    assert "2 attempts, the last" in row
+    assert "Duplicate" not in row
+    assert rows(page(staff, outcome="duplicate")) == []
+
+
+@pytest.mark.django_db
 def test_what_is_delivered_again_comes_to_the_top(staff, deliver):
     old, new = (event("customer.created", {"object": "customer"}) for _ in range(2))
     deliver(old)
@@ -524,21 +536,32 @@ PEOPLE = {
         }
     },
     "custom_fields": [{"key": "engraving", "text": {"value": "For Ada"}}],
-    "metadata": {"note": "leave at the door", "who": "write to ada@example.com please"},
+    "metadata": {"note": "leave at the door", "who": "write to ada@example.com please", "for": "Uncle Bo"},
+    "source": {
+        "object": "card",
+        "address_line1": "Zeil 7",
+        "address_city": "Frankfurt",
+        "address_zip": "60313",
+        "address_country": "Germany",
+    },
+    "person": {"line1": "Rue 3", "line2": "Floor 9", "city": "Lyon", "zip": "69001"},
+    "payment_method_options": {"cashapp": {"cashtag": "$bo"}, "card": {"cardholder": "ich_1"}},
     "url": "https://checkout.stripe.com/c/pay/secret",
     "client_secret": "pi_secret",
 }
 SECRETS = (
     *("Zürich", "Bahnhofstrasse", "8001", "grace@", "Grace Hopper", "+4179", "CHE-1", "grace2@", "Pigeon"),
     *("2031", "Xt5EWLLDS7FJjR1c", "4242", "7777", "For Ada", "leave at", "ada@example.com", "c/pay"),
-    *("T1", "pi_secret"),
+    *("T1", "pi_secret", "Uncle Bo", "Zeil", "Frankfurt", "60313", "Germany", "Rue 3", "Floor 9", "Lyon"),
+    *("69001", "$bo", "ich_1"),
 )
 
 
 @pytest.mark.django_db
 def test_the_payload_shows_without_card_holders_data(deliver):
     order = factories.order()
-    paid = completed(order, **PEOPLE)
+    mine = {"public_id": str(order.public_id), "refund": "8bd2a7a2-6d6c-4f6c-9bb1-24b1a8f0b6c5"}
+    paid = completed(order, **PEOPLE | {"metadata": PEOPLE["metadata"] | mine})
     deliver(paid)
 
     response = browser_of(VIEW_PAYMENTS, VIEW_WEBHOOK_PAYLOAD).get(address(paid["id"]))
@@ -549,6 +572,8 @@ def test_the_payload_shows_without_card_holders_data(deliver):
         f'"amount_total": {order.amount_total}',
         str(order.public_id),
         '"name": "•••"',
+        f'"public_id": "{mine["public_id"]}"',
+        f'"refund": "{mine["refund"]}"',
     ):
         assert said in read
     assert f"/dashboard/orders/{order.public_id}/" in response.text
@@ -569,6 +594,24 @@ def test_a_payload_nested_without_end_still_shows(staff, deliver):
     for _ in range(900):
         deep = {"inner": deep}
     odd = event("some.thing", deep)
+    assert deliver(odd).status_code == 200
+
+    assert staff.get(address(odd["id"])).status_code == 200
+
+
+@pytest.mark.django_db
+def test_half_a_character_shows_as_it_was_written(staff, deliver):
+    odd = event("some.thing", {"object": "thing", "half": "\ud83d", "\udd14": 1})
+    assert deliver(odd).status_code == 200
+
+    read = unescape(staff.get(address(odd["id"])).text)
+    assert '"half": "\\ud83d"' in read
+    assert '"\\udd14": 1' in read
+
+
+@pytest.mark.django_db
+def test_a_long_text_without_an_address_is_read_through_once(staff, deliver):
+    odd = event("some.thing", {"object": "thing", "text": "x" * 900_000})  # squared it would take hours
     assert deliver(odd).status_code == 200
 
     assert staff.get(address(odd["id"])).status_code == 200

@@ -15,6 +15,7 @@ from django.http import QueryDict
 from shop.models import Order, Outcome, StripeEvent
 from shop.models.events import OPEN
 from shop.models.events import StripeEventQuerySet as Events
+from shop.models.order_queries import numbered
 from shop.webhooks import HANDLERS
 
 PER_PAGE = 50
@@ -85,7 +86,7 @@ class WebhookFilter(forms.Form):
         if kind := wanted.get("type"):
             events = events.filter(type__startswith=kind)
         if (outcome := wanted.get("outcome")) == DUPLICATE:
-            events = events.filter(attempts__gt=1).exclude(outcome__in=OPEN)
+            events = events.filter(attempts__gt=1, tries=0).exclude(outcome__in=OPEN)
         elif outcome:
             events = events.filter(outcome=outcome)
         if text := wanted.get("q"):
@@ -125,6 +126,7 @@ class Delivery:
     outcome: str
     error: str
     attempts: int
+    tries: int
     retry_at: datetime | None
     created: datetime
     received_at: datetime
@@ -148,8 +150,9 @@ class Delivery:
 
     @property
     def duplicates(self) -> int:
-        """Deliveries that were no news. What failed is delivered again for good reason."""
-        return self.attempts - 1 if self.attempts > 1 and self.outcome not in OPEN else 0
+        """Deliveries that were no news. What once failed was delivered again for good reason."""
+        news = self.tries > 0 or self.outcome in OPEN
+        return 0 if news else max(self.attempts - 1, 0)
 
     @property
     def way_seconds(self) -> float | None:
@@ -163,7 +166,7 @@ class Delivery:
 
 
 _COLUMNS = (
-    *("id", "type", "outcome", "error", "attempts", "retry_at", "created", "received_at"),
+    *("id", "type", "outcome", "error", "attempts", "tries", "retry_at", "created", "received_at"),
     *("last_received_at", "commit_seconds", "push_seconds", "order__public_id"),
 )
 
@@ -200,8 +203,5 @@ def _end_of_search(newest: Events) -> Cursor | None:
 
 def _orders(text: str) -> list[int]:
     """Those that are called so: by number, by id, or by Stripe."""
-    condition = Q(stripe_session_id=text) | Q(payment_intent_id=text)
-    digits = text.replace("-", "").lstrip("#").lower()
-    if re.fullmatch(r"[0-9a-f]{4,32}", digits):
-        condition |= Q(public_id__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
+    condition = Q(stripe_session_id=text) | Q(payment_intent_id=text) | numbered(text)
     return list(Order.objects.filter(condition).order_by().values_list("pk", flat=True)[:PER_PAGE])
