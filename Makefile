@@ -17,7 +17,7 @@ help:
 	@echo 'make bench         how fast it is, side by side with others'
 	@echo 'make shoppers      people who buy at the shop that make run runs; ARGS="--per-minute 60" for more'
 	@echo 'make demo          the same gently, so that the dashboard is alive'
-	@echo 'make screenshot    the picture in README, of the shop that make run runs'
+	@echo 'make screenshot    the pictures in README, of the shop that make run runs'
 	@echo 'make requirements  write requirements*.txt anew; ARGS=--upgrade for newer packages'
 	@echo 'make messages      gather and compile the translations in locale/'
 	@echo 'make clean         remove what make made, the data in .data included'

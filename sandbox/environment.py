@@ -6,7 +6,7 @@ from pathlib import Path
 import environ
 
 from sandbox.accounts import COLLEAGUES, password_variable
-from sandbox.kept_secrets import kept_secrets
+from sandbox.kept_secrets import kept_secrets, read
 from sandbox.mail import mailbox_url
 from sandbox.problem import Problem
 
@@ -22,6 +22,13 @@ def read_dotenv() -> None:
 def given(name: str) -> str:
     """Set to nothing is not set: that is how a line of .env is switched off."""
     return os.environ.get(name, "").strip()
+
+
+def password_of(username: str) -> str:
+    """Of one of the demo's staff, as it was set or as the running shop keeps it; empty if there is none."""
+    variable = password_variable(username)
+    kept = read(Path(os.environ.get("DATA_DIR") or ROOT / ".data") / "secrets.env")
+    return given(variable) or kept.get(variable, "")
 
 
 def shop_environment(data_dir: Path, port: int, stripe_port: int) -> dict[str, str]:

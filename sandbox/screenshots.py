@@ -1,8 +1,9 @@
-"""Pictures of a running shop: one for README, or every page as phones and desktops show it.
+"""Pictures of a running shop: those for README, or every page as phones, desktops and walls show it.
 
     python -m sandbox.screenshots [--url http://127.0.0.1:8000/] [--all DIRECTORY]
 
-Buys and pays on the local Stripe, as a shopper of its own.
+Buys and pays on the local Stripe, as a shopper of its own; sees the dashboard as the demo's manager, by the
+password in MANAGER_PASSWORD or the one that is kept in DATA_DIR.
 """
 
 import argparse
@@ -14,10 +15,12 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from sandbox import chromium
+from sandbox.environment import password_of
 
-README_PICTURE = Path(__file__).parent.parent / "docs" / "screenshot.png"
+DOCS = Path(__file__).parent.parent / "docs"
 DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+WALL: ViewportSize = {"width": 2560, "height": 1440}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 CARD = {
     "#email": "shopper@example.com",
@@ -26,6 +29,7 @@ CARD = {
     "#cardCvc": "123",
     "#billingName": "A. Shopper",
 }
+STAFFS = {"dashboard": "/dashboard/", "webhooks": "/dashboard/webhooks/"}
 SIMPLE = {
     "login": "/accounts/login/",
     "signup": "/accounts/signup/",
@@ -57,16 +61,31 @@ def take(browser: Browser, url: str, every: Path | None) -> Iterator[Path]:
     paid = buy(page, {"counter-bell": 1, "door-chime": 1}, pays=True)
     pending = buy(page, {"bicycle-bell": 2}, pays=False)
     cart = "/?quantity-counter-bell=2&quantity-bicycle-bell=1"
+    desk = log_in(browser, url)
     if every is None:
-        show(page, cart, live=True)
-        page.screenshot(path=README_PICTURE, full_page=True)
-        yield README_PICTURE
+        for window, path, name in ((page, cart, "screenshot"), (desk, "/dashboard/", "dashboard")):
+            show(window, path, live=True)
+            window.screenshot(path=DOCS / f"{name}.png", full_page=name == "screenshot")
+            yield DOCS / f"{name}.png"
         return
     live = {"shop": cart, "orders": "/orders/", "order-paid": paid, "order-pending": pending}
     for name, path in live.items():
         yield from pictures(page, name, path, every, live=True)
     for name, path in SIMPLE.items():
         yield from pictures(page, name, path, every, live=False)
+    for name, path in STAFFS.items():
+        yield from pictures(desk, name, path, every, live=True)
+
+
+def log_in(browser: Browser, url: str) -> Page:
+    """A window of the demo's manager."""
+    context = browser.new_context(base_url=url, locale="en-GB", viewport=DESKTOP, color_scheme="light")
+    page = context.new_page()
+    page.goto("/accounts/login/?next=/dashboard/")
+    page.fill("[name=username]", "manager")
+    page.fill("[name=password]", password_of("manager"))
+    page.click("main form button")
+    return page
 
 
 def buy(page: Page, quantities: dict[str, int], *, pays: bool) -> str:
@@ -95,7 +114,7 @@ def show(page: Page, path: str, *, live: bool) -> None:
 def pictures(page: Page, name: str, path: str, directory: Path, *, live: bool) -> Iterator[Path]:
     directory.mkdir(parents=True, exist_ok=True)
     show(page, path, live=live)
-    for size in (PHONE, DESKTOP):
+    for size in (PHONE, DESKTOP, WALL):
         for scheme in SCHEMES:
             page.set_viewport_size(size)
             page.emulate_media(color_scheme=scheme)
