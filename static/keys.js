@@ -1,14 +1,14 @@
 // The keyboard: rows, the order beside them, search, pause. The dialog #keys tells of the keys, and switches them off.
 (() => {
-  const detail = document.getElementById("detail");
   const help = document.getElementById("keys");
   const ROWS = ".payment-row, .delivery";
   let current = ""; // id of the row that was last gone to
-  let opener = null; // the link that opened the order
   let off = false;
 
   const rows = () => [...document.querySelectorAll(ROWS)].filter((row) => row.checkVisibility?.() ?? true);
-  const linkIn = (row) => row?.querySelector("a[href], summary, button");
+  // What a row is about, not what else can be done with it.
+  const MAIN = [".delivery-order", ".needs-payload", "a[href]"];
+  const linkIn = (row) => MAIN.map((main) => row?.querySelector(main)).find((link) => link?.checkVisibility());
 
   function go(steps) {
     const all = rows();
@@ -27,20 +27,13 @@
     field.select();
   }
 
-  // Emptied by htmx, so that the order's socket is closed with it.
-  function close() {
-    if (!detail?.childElementCount) return;
-    htmx.swap({ sourceElement: detail, target: detail, swap: "innerHTML", text: "" });
-    (opener?.isConnected ? opener : linkIn(document.getElementById(current)))?.focus();
-  }
-
   const KEYS = {
     j: () => go(1),
     k: () => go(-1),
     "/": search,
     p: () => document.querySelector('[data-name="pause"]')?.click(),
     "?": () => help.showModal(),
-    Escape: close,
+    Escape: () => document.dispatchEvent(new CustomEvent("dashboard:close")), // detail.js
   };
 
   document.addEventListener("keydown", (event) => {
@@ -56,13 +49,6 @@
   document.addEventListener("dashboard:switch", ({ detail: { name, on } }) => name === "no-keys" && (off = on));
   document.addEventListener("focusin", ({ target }) => (current = target.closest(ROWS)?.id ?? current));
   document.addEventListener("click", ({ target }) => {
-    if (target.closest("[data-close-detail]")) close();
     if (target.closest("[data-keys]")) help.showModal();
-  });
-  // Who opened an order goes on reading there; j and k go on from its row.
-  document.addEventListener("htmx:after:swap", ({ detail: { ctx: { sourceElement, response } } }) => {
-    if (!response || !detail?.childElementCount || sourceElement?.getAttribute("hx-target") !== "#detail") return;
-    opener = sourceElement;
-    detail.focus();
   });
 })();

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from psycopg import sql
 
 from sandbox.shoppers.pages import Page as HtmlPage
@@ -249,8 +249,8 @@ def test_a_list_that_is_full_lets_its_oldest_go_and_the_next_page_begins_with_it
 
 
 @pytest.fixture
-def many(stack: Stack, buys: Callable[[], str]) -> Iterator[Callable[[str], None]]:
-    """More payments than a page has room for; change the newest of them by an SQL `SET`, or all but one."""
+def ship_one_of_many(stack: Stack, buys: Callable[[], str]) -> Iterator[Callable[[str], None]]:
+    """More payments than a page has room for; what is yielded sends one."""
     first = buys()[4:]
     with psycopg.connect(stack.database.url, autocommit=True) as connection:
         columns = [
@@ -269,19 +269,19 @@ def many(stack: Stack, buys: Callable[[], str]) -> Iterator[Callable[[str], None
             ).format(names=names),
             [first],
         )
-        yield (
-            lambda change: (
-                connection.execute(
-                    "UPDATE shop_order SET version = version + 1, updated_at = now(), "  # noqa: S608
-                    f"{change} AND payment_intent_id LIKE 'pi_many_%'"
-                )
-                and None
+
+        def ship(row: str) -> None:
+            connection.execute(
+                "UPDATE shop_order SET fulfilment_status = 'shipped', version = version + 1, updated_at = now()"
+                " WHERE public_id = %s",
+                [row[4:]],
             )
-        )
+
+        yield ship
         connection.execute("DELETE FROM shop_order WHERE payment_intent_id LIKE 'pi_many_%'")
 
 
-def test_a_list_of_work_fills_up_again_as_work_is_done(dashboard, many):
+def test_a_list_of_work_fills_up_again_as_work_is_done(dashboard, ship_one_of_many):
     window = dashboard("/dashboard/?status=unsent")
     expect(window.locator(ROWS)).to_have_count(50)
     last = window.locator(ROWS).last.get_attribute("id")
@@ -289,17 +289,17 @@ def test_a_list_of_work_fills_up_again_as_work_is_done(dashboard, many):
     mark(window)
 
     done = window.locator(ROWS).first.get_attribute("id") or ""
-    many(f"fulfilment_status = 'shipped' WHERE public_id = '{done[4:]}'")
+    ship_one_of_many(done)
 
     expect(window.locator(f"#{done}")).to_have_count(0)
     expect(window.locator(ROWS)).to_have_count(50)
     expect(window.locator(ROWS).nth(48)).to_have_id(last or "")
     new_last = window.locator(ROWS).last.get_attribute("id")
+    assert marked(window)
+    assert window.title() == title
     window.get_by_role("link", name="Older").click()
     expect(window.locator("#older-payments > li").first).to_be_visible()
     assert window.locator(f"#{new_last}").count() == 0
-    window.go_back()
-    assert window.title() == title
 
 
 def test_a_list_whose_last_row_goes_says_that_nothing_is_left(dashboard, buys):
@@ -378,6 +378,70 @@ def test_an_order_is_closed_by_its_button(dashboard, buys):
     window.locator(f"#{row} a").click()
     window.get_by_role("button", name="Close the order").click()
     expect(window.locator("#detail")).to_be_empty()
+
+
+def test_the_order_that_was_asked_for_last_is_shown_whichever_answer_comes_last(dashboard, buys):
+    slow, quick = buys(), buys()
+    window = dashboard()
+    waiting: list[Route] = []
+    window.route(f"**/orders/{slow[4:]}/", lambda route: waiting.append(route))
+    window.locator(f"#{slow} a").click()
+    expect(window.locator("#detail")).to_be_empty()
+    window.locator(f"#{quick} a").click()
+    shown = window.locator(f"#detail [id='payment-{quick[4:]}']")
+    expect(shown).to_be_attached()
+
+    with window.expect_response(f"**/orders/{slow[4:]}/") as late:
+        waiting[0].continue_()
+    late.value.finished()
+    # What follows has been asked for, and comes, after it.
+    window.locator("#detail").get_by_role("button", name="Prepare it", exact=True).click()
+    expect(window.locator("#answer")).to_contain_text("Now:")
+    expect(shown).to_be_attached()
+
+
+@pytest.mark.parametrize("status", [404, 502])
+def test_an_order_that_does_not_open_is_no_page_of_trouble_beside_the_list(dashboard, buys, status):
+    shown, other = buys(), buys()
+    # The browser notes the answer in its console.
+    window = dashboard(trouble=f"status of {status}")
+    title = window.title()
+    window.locator(f"#{shown} a").click()
+    expect(window.locator("#detail .payment-page")).to_be_visible()
+    trouble = "<title>Trouble</title><h1>Nothing</h1>"
+    window.route(
+        f"**/orders/{other[4:]}/",
+        lambda route: route.fulfill(status=status, content_type="text/html", body=trouble),
+    )
+    window.locator(f"#{other} a").click()
+
+    expect(window.locator("#answer")).to_contain_text("no such order" if status == 404 else "did not open")
+    expect(window.locator(f"#detail [id='payment-{shown[4:]}']")).to_be_attached()
+    assert window.title() == title
+    window.get_by_role("button", name="Close this answer").click()
+    expect(window.locator("#answer")).to_be_empty()
+
+
+def test_who_acts_by_keys_goes_on_where_the_order_is_and_its_answer_goes_with_it(dashboard, buys):
+    row = buys()
+    window = dashboard()
+    window.locator(f"#{row} a").click()
+    window.get_by_role("button", name="Prepare it", exact=True).press("Enter")
+    expect(window.locator("#answer")).to_contain_text("Now:")
+    expect(window.get_by_role("heading", name="What to do")).to_be_focused()
+
+    window.keyboard.press("Escape")
+    expect(window.locator("#answer")).to_be_empty()
+    expect(window.locator(f"#{row} a")).to_be_focused()
+
+
+def test_a_narrow_screen_shows_an_order_on_its_own_page(dashboard, buys):
+    row = buys()
+    window = dashboard(viewport={"width": 800, "height": 800})
+    window.locator(f"#{row} a").click()
+    window.wait_for_url(f"**/dashboard/orders/{row[4:]}/")
+    is_live(window)
+    expect(window.get_by_role("button", name="Pause")).to_have_count(0)
 
 
 # --- while nobody looks ---------------------------------------------------------------------------
