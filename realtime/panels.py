@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString
 
 from realtime.fragments import Fragment, timed_fragment, version_at
 from realtime.pages import Page
-from realtime.topics import PAYMENT, PAYMENTS, WEBHOOKS, filter_of, group_of, kind_of
+from realtime.topics import PAYMENT, PAYMENTS, WEBHOOKS, filter_of, group_of, key_of, kind_of
 from shop.alarm import alarm
 from shop.dashboard.checkouts import open_checkouts
+from shop.dashboard.events import events
 from shop.dashboard.legs import legs
 from shop.dashboard.numbers import numbers
 from shop.dashboard.pictures import pictures
@@ -42,10 +43,10 @@ class Panel:
 
     name: str
     content: Callable[..., dict[str, Any]]
-    """Without arguments, or with the page's filter; what the partial wants."""
+    """Without arguments, or with what `depends_on` finds in the page's topic; what the partial wants."""
     kinds: tuple[str, ...]
     """Of topics whose pages show it."""
-    filtered: bool = False
+    depends_on: Callable[[str], str] | None = None
     hurried: bool = True
     """Whether it follows within the second. What is large and moves slowly follows with the patrols."""
 
@@ -53,8 +54,12 @@ class Panel:
     def partial(self) -> str:
         return f"live/_{self.name}.html"
 
-    def read(self, query: str) -> dict[str, Any]:
-        return self.content(query) if self.filtered else self.content()
+    def of(self, topic: str) -> str:
+        """What of the page's topic its content depends on."""
+        return self.depends_on(topic) if self.depends_on else ""
+
+    def read(self, of: str) -> dict[str, Any]:
+        return self.content(of) if self.depends_on else self.content()
 
 
 PANELS = (
@@ -62,8 +67,9 @@ PANELS = (
     Panel("numbers", numbers, (PAYMENTS,)),
     Panel("pictures", pictures, (PAYMENTS,), hurried=False),
     Panel("checkouts", open_checkouts, (PAYMENTS,)),
-    Panel("recorder", recorder, (WEBHOOKS,), filtered=True),
+    Panel("recorder", recorder, (WEBHOOKS,), filter_of),
     Panel("legs", legs, (WEBHOOKS,), hurried=False),
+    Panel("events", events, (PAYMENT,), key_of),
 )
 
 
@@ -73,10 +79,13 @@ def hint_of_webhooks() -> Fragment:
     return Fragment(WEBHOOKS, "recorder", version_at(as_of), as_of, html="")
 
 
-def render_panel(name: str, query: str, as_of: float) -> SafeString:
-    """As a page includes it: read now, after `as_of` (the database's time, in seconds since 1970)."""
+def render_panel(name: str, of: str, as_of: float) -> SafeString:
+    """As a page includes it: read now, after `as_of` (the database's time, in seconds since 1970).
+
+    `of` is what its content depends on of the page's topic: a filter, or an order's id.
+    """
     panel = next(panel for panel in PANELS if panel.name == name)
-    return render_to_string(panel.partial, {**panel.read(query), "version": version_at(as_of)})
+    return render_to_string(panel.partial, {**panel.read(of), "version": version_at(as_of)})
 
 
 @dataclass(slots=True)
@@ -111,14 +120,14 @@ class Panels:
                         log.error("Panel %s cannot be read: %s", panel.name, type(error).__name__)
 
     def _current(self, panel: Panel, topic: str, rendered_at: float) -> Fragment:
-        address = panel.name, filter_of(topic) if panel.filtered else ""
+        address = panel.name, panel.of(topic)
         shown = self._shown.get(address)
         if shown and shown.as_of > rendered_at + RENDERING and _is_recent(panel, shown):
             if panel.hurried:
                 self.late.add(group_of(topic))
             return shown.fragment
         read_at, as_of = time.monotonic(), database_now().timestamp()
-        content = panel.read(filter_of(topic))
+        content = panel.read(panel.of(topic))
         if shown and content == shown.content:
             shown.read_at, shown.as_of = read_at, as_of
         else:

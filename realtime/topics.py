@@ -36,6 +36,11 @@ def kind_of(topic: str) -> str:
     return group_of(topic).partition(".")[0]
 
 
+def key_of(topic: str) -> str:
+    """Which one of its kind it is: `6f0c…` of `payment.6f0c…`."""
+    return group_of(topic).partition(".")[2]
+
+
 def order_topic(public_id: UUID) -> str:
     """One order's own page."""
     return f"order.{public_id.hex}"

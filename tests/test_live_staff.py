@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from django.db.models.functions import Now
 from django.template import Template
 from django.test import Client
 from django.test.signals import template_rendered
+from django.utils import timezone
+from django.utils.timezone import localtime
 
 from realtime import hub, panels, sweep
 from shop import jobs
@@ -76,8 +79,9 @@ async def test_a_webhook_turns_the_order_to_paid_on_staffs_page_too(staff, shopp
     assert frame.key == f"payment-{order.public_id}"
     assert frame.target == f"#payment-{order.public_id}"
     assert frame.version == 2
-    assert "checkout.session.completed" in frame.text
     assert "ada@example.com" in frame.text
+    frame = await page.frame(lambda frame: frame.target == "#events" and "Applied" in frame.text)
+    assert "checkout.session.completed" in frame.text
 
 
 async def test_what_one_of_the_staff_does_the_others_and_the_shopper_see(staff, shopper, no_patrols):
@@ -112,7 +116,7 @@ async def test_a_refund_that_is_being_made_is_seen_and_cannot_be_doubled(staff, 
     await in_thread(refunds.request)(order, 500, **wish)
 
     frame = await page.frame(lambda frame: frame.version == 3)
-    assert re.search("€5.00 is just being refunded by <bdi>boss", frame.text)
+    assert re.search("€5.00</span> is just being refunded by <bdi>boss", frame.text)
     assert 'data-can="resend restock prepare withhold"' in frame.text
     frame = await own_page.frame(lambda frame: frame.version == 3)
     assert "efund" not in frame.text, "for the shopper it is only a wish"
@@ -141,6 +145,57 @@ async def test_what_no_hint_told_of_arrives_with_the_next_patrol(staff, shopper,
     await rows.aupdate(needs_attention="Look at it.", version=F("version") + 1, updated_at=Now())
 
     assert "Look at it." in (await page.frame(lambda frame: frame.version == 3)).text
+
+
+async def test_what_stripe_tells_without_changing_the_order_is_on_its_page_by_the_next_patrol(
+    staff, shopper, deliver, quick_patrols, monkeypatch
+):
+    monkeypatch.setattr(panels, "PACE", 0)
+    order = await an_order(shopper)
+    news = stripe_events.completed(order)
+    await in_thread(deliver)(news)
+    page = await live(staff, path(order))
+    page.frames.clear()
+
+    await in_thread(deliver)(news)
+    frame = await page.frame(lambda frame: frame.target == "#events" and "delivered 2 times" in frame.text)
+    assert "ada@example.com" not in frame.text, "nothing of what Stripe signed"
+
+    await in_thread(deliver)(stripe_events.completed(order))
+    await page.frame(lambda frame: frame.target == "#events" and "Ignored" in frame.text)
+    assert (await in_thread(Order.objects.get)()).version == 2
+
+
+async def test_the_session_that_an_order_gets_and_its_time_are_on_staffs_page_by_the_next_patrol(
+    staff, shopper, quick_patrols, monkeypatch
+):
+    monkeypatch.setattr(panels, "PACE", 0)
+    order = await an_order(shopper)
+    page = await live(staff, path(order))
+
+    await in_thread(order.checkout.attach_session)("cs_test_7")
+    await page.frame(lambda frame: frame.target == "#events" and "cs_test_7" in frame.text)
+
+    later = timezone.now() + timedelta(hours=3)
+    await Order.objects.filter(pk=order.pk).aupdate(checkout_expires_at=later)
+    until = f'datetime="{localtime(later):%Y-%m-%dT%H:%M}'
+    await page.frame(lambda frame: frame.target == "#events" and until in frame.text)
+
+
+async def test_a_wish_to_cancel_is_on_every_open_page_of_staff_and_on_none_of_the_shoppers(
+    staff, shopper, no_patrols
+):
+    order = await an_order(shopper)
+    own_page, page = await live(shopper, order.get_absolute_url()), await live(staff, path(order))
+    boss = await in_thread(factories.staff)(username="boss")
+
+    await in_thread(order.checkout.ask_to_cancel)(source=Source.STAFF, who_id=boss.pk)
+
+    frame = await page.frame(lambda frame: frame.version == 2)
+    assert "Asked to cancel" in frame.text
+    assert "boss" in frame.text
+    assert 'data-can=""' in frame.text
+    assert "cancel" not in (await own_page.frame(lambda frame: frame.version == 2)).text
 
 
 async def test_an_order_that_changed_while_the_page_was_loading_is_caught_up_with(staff, shopper, no_patrols):

@@ -223,8 +223,9 @@ def test_the_page_costs_the_same_however_much_has_happened(
         order.flag("Look.", source=Source.WEBHOOK)
         order.resolve(who_id=boss.pk)
 
-    # Session, user, rights, clock, order; refunds, disputes, events, timeline, who did it; lines.
-    with django_assert_num_queries(13):
+    # Session, user, rights, clock, order; refunds, disputes, timeline, who did it; lines; what the viewer may
+    # (two); the alarm; how it stands at Stripe, events.
+    with django_assert_num_queries(15):
         assert staff.get(page(order)).status_code == 200
 
 

@@ -47,9 +47,12 @@ def webhooks_socket(context: Context, query: str = "") -> str:
 
 
 @register.simple_tag(takes_context=True)
-def panel(context: Context, name: str, query: str = "") -> SafeString:
-    """A panel as it is now, and as it is pushed later. Wants `as_of` in the context, from before."""
-    return render_panel(name, query, context["as_of"].timestamp())
+def panel(context: Context, name: str, of: str = "") -> SafeString:
+    """A panel as it is now, and as it is pushed later. Wants `as_of` in the context, from before.
+
+    `of` is the page's filter, or the id of its order, where the panel depends on it.
+    """
+    return render_panel(name, of, context["as_of"].timestamp())
 
 
 def _address(context: Context, path: str, topics: list[str], right: str = "") -> str:

@@ -6,7 +6,7 @@ version, no announcement, one UPDATE on a condition, and afterwards the order is
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
@@ -65,7 +65,7 @@ class Checkout:
 
     def _wish(self, after: str, source: Source, who_id: int | None) -> None:
         what, before = OrderChange.What.CANCELLING, self.order.cancelling
-        wish = {"cancelling": after, "cancelling_who_id": who_id}
+        wish: dict[str, Any] = {"cancelling": after, "cancelling_who_id": who_id}
         self.order._change(what, before, after, source, who_id=who_id, **wish)
 
     def _row(self, **condition: object) -> "OrderQuerySet":

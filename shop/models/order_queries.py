@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import ExpressionWrapper, F, Prefetch, Q, prefetch_related_objects
+from django.db.models import ExpressionWrapper, F, Q, prefetch_related_objects
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from shop.models.events import StripeEvent
 from shop.models.lines import order_lines
 from shop.models.links import OrderGrant
 from shop.models.moves import HOLDING, PaymentStatus
@@ -115,13 +114,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
 
 def with_details(orders: "Sequence[Order]") -> "Sequence[Order]":
-    """The same orders with what staff see and their shopper does not: refunds, disputes, Stripe's events, and
-    the names of who did what.
+    """The same orders with what staff see and their shopper does not: refunds, disputes, and the names of who
+    did what.
 
     Four queries however many they are, and as many again for orders that did not come `in_full`.
     """
-    # What Stripe signed may tell of cardholders: whoever wants to read it has to ask for it.
-    events = Prefetch("events", StripeEvent.objects.defer("payload").order_by("received_at"))
-    prefetch_related_objects(orders, "refunds__requested_by", "disputes", events)
+    prefetch_related_objects(orders, "refunds__requested_by", "disputes")
     prefetch_related_objects([change for order in orders for change in order.timeline], "who")
     return orders
