@@ -7,7 +7,7 @@ own measuring and a flood of forged POSTs does not become a flood of writes. A c
 import logging
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from django.db import connection, transaction
@@ -17,9 +17,9 @@ from shop.signals import webhooks_recorded
 log = logging.getLogger(__name__)
 
 INTERVAL = 0.4
-"""Seconds from the first news to the statement that writes it."""
+"""Seconds from the first news, or from the write before, to the one that writes it."""
 MOST_FLIGHTS = 10_000
-"""Kept while the database does not take them; more are not measured."""
+"""Gathered while one write waits for the database; more are not measured."""
 
 
 @dataclass(slots=True)
@@ -47,73 +47,99 @@ class Flight:
             recorder.record(event_id, self.committed - self.received, now - self.committed)
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction writes."""
+
+    flights: dict[str, tuple[float, float]] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    too_many: int = 0
+
+    def write(self) -> None:
+        """In order, so that two processes never wait for each other."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            if self.flights:
+                ids = sorted(self.flights)
+                commits, pushes = zip(*(self.flights[event_id] for event_id in ids), strict=True)
+                cursor.execute(_FLIGHTS, [ids, list(commits), list(pushes)])
+            if self.refused:
+                reasons = sorted(self.refused)
+                cursor.execute(_REFUSED, [reasons, [self.refused[reason] for reason in reasons]])
+
+
 class Recorder:
     """Of one process. Announces webhooks_recorded when something was written."""
 
     def __init__(self, interval: float = INTERVAL) -> None:
         self._interval = interval
         self._lock = threading.Lock()
-        self._flights: dict[str, tuple[float, float]] = {}
-        self._refused: Counter[str] = Counter()
+        self._batch: _Batch | None = None
         self._timer: threading.Timer | None = None
+        """Until it has written: more than one would take the connections that payments need."""
 
     def record(self, event_id: str, commit_seconds: float, push_seconds: float) -> None:
         with self._lock:
-            if len(self._flights) < MOST_FLIGHTS:
-                self._flights[event_id] = commit_seconds, push_seconds
-            self._write_soon()
+            batch = self._gather()
+            if len(batch.flights) < MOST_FLIGHTS:
+                batch.flights[event_id] = commit_seconds, push_seconds
+            else:
+                batch.too_many += 1
 
     def refuse(self, reason: str) -> None:
         with self._lock:
-            self._refused[reason] += 1
-            self._write_soon()
+            self._gather().refused[reason] += 1
 
     def tell(self) -> None:
         """There is news without a measurement: a repeated delivery, a replay."""
         with self._lock:
-            self._write_soon()
+            self._gather()
 
     def close(self) -> None:
         """What is not yet written is lost."""
         with self._lock:
+            self._batch = None
             if self._timer:
                 self._timer.cancel()
 
+    def _gather(self) -> _Batch:
+        self._batch = self._batch or _Batch()
+        self._write_soon()
+        return self._batch
+
     def _write_soon(self) -> None:
         if self._timer is None:
-            self._timer = threading.Timer(self._interval, self._write)
-            self._timer.daemon = True
-            self._timer.start()
+            timer = threading.Timer(self._interval, self._write)
+            timer.daemon = True
+            timer.start()
+            self._timer = timer
 
     def _write(self) -> None:
         with self._lock:
-            flights, self._flights = self._flights, {}
-            refused, self._refused = self._refused, Counter()
-            self._timer = None
+            batch, self._batch = self._batch or _Batch(), None
         try:
-            if flights:
-                _write_flights(flights)
-            if refused:
-                _write_refused(refused)
-            webhooks_recorded.send_robust(sender=None)
-        except Exception as error:  # noqa: BLE001  on a thread of its own: nobody else would say so
-            log.warning("%s webhooks are not measured: %s", len(flights), type(error).__name__)
+            _write(batch)
         finally:
             connection.close()
+            with self._lock:
+                self._timer = None
+                if self._batch:
+                    self._write_soon()
 
 
 recorder = Recorder()
 
 
-def _write_flights(flights: dict[str, tuple[float, float]]) -> None:
-    commits, pushes = zip(*flights.values(), strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_FLIGHTS, [list(flights), list(commits), list(pushes)])
-
-
-def _write_refused(refused: Counter[str]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_REFUSED, [list(refused), list(refused.values())])
+def _write(batch: _Batch) -> None:
+    try:
+        batch.write()
+    except Exception as error:  # noqa: BLE001  on a thread of its own: nobody else would say so
+        lost, refused = len(batch.flights) + batch.too_many, batch.refused.total()
+        what = "%s webhooks are not measured, %s refused ones not counted: %s"
+        log.warning(what, lost, refused, type(error).__name__)
+        return
+    if batch.too_many:
+        log.warning("%s webhooks are not measured: too many at once", batch.too_many)
+    webhooks_recorded.send_robust(sender=None)
 
 
 _FLIGHTS = """

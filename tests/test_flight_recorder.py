@@ -1,6 +1,7 @@
 """The flight recorder: what was delivered, how fast it went through, and what was refused."""
 
 import re
+import threading
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
@@ -136,6 +137,87 @@ def test_a_database_that_does_not_take_the_figures_costs_only_them(deliver, told
 
     assert eventually(lambda: measured(third))
     assert kept(second).outcome == Outcome.APPLIED
+
+
+@contextmanager
+def table_in_use(table):
+    """Whoever wants to write into it waits."""
+    other = connection.copy()
+    other.set_autocommit(False)
+    with other.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {table}")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+def writes_waiting():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND query LIKE '%%INSERT INTO shop_refuseddelivery%%'"
+        )
+        return cursor.fetchone()[0]
+
+
+def writers():
+    return sum(isinstance(thread, threading.Timer) for thread in threading.enumerate())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_stalls_one_write_waits_and_the_others_gather(client, told):
+    with table_in_use("shop_refuseddelivery"):
+        refuse(client)
+        eventually(writes_waiting)
+        refuse(client)
+        refuse(client)
+        assert writers() == 1
+
+    assert eventually(lambda: RefusedDelivery.objects.filter(count=3))
+    assert eventually(lambda: len(told) == 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_gathers_has_its_limit_and_the_log_says_how_many_are_lost(
+    client, deliver, told, monkeypatch, caplog
+):
+    monkeypatch.setattr(flight, "MOST_FLIGHTS", 2)
+    events = [completed(factories.order()) for _ in range(5)]
+    with table_in_use("shop_refuseddelivery"):
+        refuse(client)
+        eventually(writes_waiting)
+        for paid in events:
+            deliver(paid)
+
+    assert eventually(lambda: measured(events[0]) and measured(events[1]))
+    assert eventually(lambda: "3 webhooks are not measured: too many" in caplog.text)
+    assert not any(measured(paid) for paid in events[2:])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_could_not_be_written_is_counted_in_the_log(client, deliver, told, caplog):
+    with table_in_use("shop_refuseddelivery"):
+        refuse(client)
+        eventually(writes_waiting)
+        refuse(client)
+        refuse(client)
+        deliver(paid := completed(factories.order()))
+        with no_figures_today():
+            end_writes()
+            eventually(lambda: "1 webhooks are not measured, 2 refused ones not counted" in caplog.text)
+
+    assert "0 webhooks are not measured, 1 refused ones not counted" in caplog.text
+    assert not RefusedDelivery.objects.exists()
+    assert not measured(paid)
+
+
+def end_writes():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND query LIKE '%%INSERT INTO shop_refuseddelivery%%'"
+        )
 
 
 # --- what is refused ------------------------------------------------------------------------------
