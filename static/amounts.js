@@ -5,6 +5,7 @@
 
   function hide(on) {
     root.classList.toggle("amounts-hidden", on);
+    if (on) for (const id of ["answer", "announcements"]) document.getElementById(id)?.replaceChildren();
     describe();
   }
 

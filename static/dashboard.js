@@ -35,8 +35,12 @@
     if (document.fullscreenElement) document.exitFullscreen();
     else root.requestFullscreen().catch(() => {}); // refused: the page stays as it is
   });
+  let lock = null;
   async function stayAwake() {
-    if (document.fullscreenElement && !document.hidden) await navigator.wakeLock?.request("screen").catch(() => {});
+    await lock?.release();
+    lock = null;
+    if (!document.fullscreenElement || document.hidden) return;
+    lock = await navigator.wakeLock?.request("screen").catch(() => null);
   }
   document.addEventListener("fullscreenchange", () => {
     whole.textContent = document.fullscreenElement ? whole.dataset.leave : whole.dataset.enter;

@@ -88,11 +88,12 @@ def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Shopper]]:
 
 @pytest.fixture
 def staff(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
-    """Open staff's window at the order that a shopper's window shows, in a profile of its own."""
+    """Open staff's window at the order that a shopper's window shows, in a profile of its own. Asked, they are sure."""
 
     def open_window(own_page: Page, **options: Any) -> Page:
         profile = arrive(**options)
         page = profile.context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
         page.goto(f"{profile.url}/dashboard{path_of(own_page)}")
         page.get_by_label("Username").fill(stack.env["STAFF_USERNAME"])
         page.get_by_label("Password").fill(stack.env["STAFF_PASSWORD"])
@@ -107,11 +108,12 @@ def staff(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
 
 @pytest.fixture
 def dashboard(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
-    """Open the dashboard as staff, each time in a profile of its own."""
+    """Open the dashboard as staff, each time in a profile of its own. Asked, they are sure."""
 
     def open_window(path: str = "/dashboard/", **options: Any) -> Page:
         profile = arrive(**options)
         page = profile.context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
         page.goto(profile.url + path)
         page.get_by_label("Username").fill(stack.env["STAFF_USERNAME"])
         page.get_by_label("Password").fill(stack.env["STAFF_PASSWORD"])

@@ -116,9 +116,13 @@ def test_the_dashboard_is_accessible_and_as_wide_as_the_screen(arrive, dashboard
     desk.get_by_role("button", name="Pause").click()
     desk.get_by_role("button", name="Hide amounts").click()
     desk.locator("#payments a").first.click()
-    expect(desk.locator("#detail").get_by_role("heading", name="Goods and money")).to_be_visible()
-    complaints += found_on(desk, "an order beside the list")
-    desk.keyboard.press("Escape")
+    expect(desk.get_by_role("heading", name="Goods and money")).to_be_visible()
+    complaints += found_on(desk, "an order, beside the list if there is room")
+    if desk.locator("#detail").count():
+        desk.keyboard.press("Escape")
+    else:
+        desk.go_back()
+        is_live(desk)
     desk.keyboard.press("?")
     expect(desk.get_by_role("dialog")).to_be_visible()
     complaints += found_on(desk, "the keys")

@@ -121,11 +121,29 @@ def test_an_open_checkout_is_expired_by_a_button(arrive, dashboard):
     number = re.search("[0-9A-F]{8}", own.locator("main").inner_text())
     assert number is not None
 
-    window.on("dialog", lambda dialog: dialog.accept())
     window.get_by_role("button", name=f"Expire order {number[0]}").click()
 
     shows(own, "cancelled")
     expect(window.locator("#checkouts")).not_to_contain_text(number[0])
+
+
+def test_without_javascript_an_open_checkout_is_expired_all_the_same(arrive, staff):
+    shopper = arrive()
+    shop = shopper.window()
+    choose(shop, "Bicycle bell")
+    buy(shop)
+    own = shopper.window()
+    own.locator("#orders a").first.click()
+    is_live(own)
+    number = re.search("[0-9A-F]{8}", own.locator("main").inner_text())
+    assert number is not None
+
+    window = staff(own, java_script_enabled=False)
+    window.get_by_role("link", name="Payments").click()
+    window.get_by_role("button", name=f"Expire order {number[0]}").click()
+
+    shows(own, "cancelled")
+    expect(window.get_by_text("The order is cancelled.")).to_be_visible()
 
 
 def test_whose_right_is_taken_away_sees_nothing_more(arrive, dashboard, stack):

@@ -272,8 +272,8 @@ def ship_one_of_many(stack: Stack, buys: Callable[[], str]) -> Iterator[Callable
 
         def ship(row: str) -> None:
             connection.execute(
-                "UPDATE shop_order SET fulfilment_status = 'shipped', version = version + 1, updated_at = now()"
-                " WHERE public_id = %s",
+                "UPDATE shop_order SET fulfilment_status = 'shipped', version = version + 1,"
+                " updated_at = now() WHERE public_id = %s",
                 [row[4:]],
             )
 
@@ -299,6 +299,7 @@ def test_a_list_of_work_fills_up_again_as_work_is_done(dashboard, ship_one_of_ma
     assert window.title() == title
     window.get_by_role("link", name="Older").click()
     expect(window.locator("#older-payments > li").first).to_be_visible()
+    is_live(window)
     assert window.locator(f"#{new_last}").count() == 0
 
 
@@ -557,6 +558,23 @@ def test_hidden_amounts_are_readable_for_nobody_and_stay_so_over_a_reload_and_a_
     press(window, "Hide amounts")
     expect(window.locator(f"#{newest} .amount")).to_have_css("visibility", "visible")
     assert "€" in in_words()
+
+
+def test_nobody_refunds_what_they_do_not_see(dashboard, buys):
+    row = buys()
+    window = dashboard()
+    window.locator(f"#{row} a").click()
+    window.locator("#detail summary").get_by_text("Refund", exact=True).click()
+    window.get_by_label("Amount in EUR").fill("1")
+    window.get_by_role("button", name="Refund", exact=True).click()
+    expect(window.locator("#answer")).to_contain_text("€1.00 goes back")
+
+    press(window, "Hide amounts")
+    expect(window.locator("#answer")).to_be_empty()
+    expect(window.get_by_text("Show amounts to refund.")).to_be_visible()
+    expect(window.get_by_label("Amount in EUR")).to_be_hidden()
+    press(window, "Hide amounts")
+    expect(window.get_by_label("Amount in EUR")).to_be_visible()
 
 
 def test_an_open_checkout_tells_the_seconds_that_are_left(dashboard, arrive):
