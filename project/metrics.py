@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from shop.alarm import silence
+from shop.alarm import KINDS, silence
 from shop.models import Outcome
 
 # What a proxy adds: some nginx in front of us sends one of these only.
@@ -58,7 +58,7 @@ class _Shop(Collector):
 def _alarm() -> Iterator[Metric]:
     troubles = {trouble.kind for trouble in silence().troubles}
     alarm = GaugeMetricFamily("shopbell_webhook_alarm", "1 while it is raised, by its cause", labels=["kind"])
-    for kind in ("silence", "failed"):
+    for kind in KINDS:
         alarm.add_metric([kind], kind in troubles)
     yield alarm
 

@@ -27,12 +27,15 @@ SAY_AGAIN = 30 * 60
 """Seconds between two lines of the log about the same trouble."""
 
 
+KINDS = ("silence", "failed", "given_up")
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`since` is when the last webhook came (None: none was ever heard), or the oldest waiting event did."""
+    """`since` is when the last webhook came (None: none was ever heard), or the oldest of the events did."""
 
     kind: str
-    """"silence" or "failed"."""
+    """One of KINDS."""
     words: str
     since: datetime | None
 
@@ -63,6 +66,8 @@ def silence() -> Silence:
         troubles.append(Trouble("silence", _of_silence(look), look.heard_at))
     if look.failed:
         troubles.append(Trouble("failed", _of_failed(look), look.failed_since))
+    if look.given_up:
+        troubles.append(Trouble("given_up", _of_given_up(look), look.given_up_since))
     return Silence(tuple(troubles), look.quiet and look.open > 0)
 
 
@@ -104,7 +109,11 @@ class _Look(NamedTuple):
     found: int
     """Orders of which somebody else than a webhook had to tell us."""
     failed: int
+    """Events that are tried again."""
     failed_since: datetime | None
+    given_up: int
+    """Those that are not."""
+    given_up_since: datetime | None
 
 
 def _patience() -> timedelta:
@@ -137,6 +146,10 @@ def _of_failed(look: _Look) -> str:
     return f"{_count(look.failed, 'event')} from Stripe could not be applied and {waits}."
 
 
+def _of_given_up(look: _Look) -> str:
+    return f"{_count(look.given_up, 'event')} from Stripe could not be applied, again and again."
+
+
 def _count(count: int, thing: str) -> str:
     return f"{count} {thing}{'s' if count != 1 else ''}"
 
@@ -153,7 +166,10 @@ WITH heard AS (
         greatest(at, statement_timestamp() - %(look_back)s) AS heard_until
     FROM heard
 ), waiting AS (
-    SELECT count(*) AS count, min(received_at) AS since FROM shop_stripeevent
+    SELECT count(retry_at) AS count, min(received_at) FILTER (WHERE retry_at IS NOT NULL) AS since,
+        count(*) - count(retry_at) AS given_up,
+        min(received_at) FILTER (WHERE retry_at IS NULL) AS given_up_since
+    FROM shop_stripeevent
     WHERE outcome IN ('failed', 'unmatched') AND (outcome = 'failed' OR tries > 1)
         AND (retry_at IS NOT NULL OR received_at > statement_timestamp() - %(still_to_do)s)
 )
@@ -180,6 +196,8 @@ SELECT
         LIMIT 1) AS found
      WHERE shop_order.updated_at > bounds.heard_until AND shop_order.stripe_session_id IS NOT NULL),
     waiting.count,
-    waiting.since
+    waiting.since,
+    waiting.given_up,
+    waiting.given_up_since
 FROM bounds, waiting
 """

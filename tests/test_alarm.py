@@ -205,10 +205,30 @@ def test_a_failed_event_raises_it_at_once_and_its_end_ends_it(failed):
 
 def test_a_failed_event_that_was_given_up_is_somebodys_business_for_three_days(failed):
     StripeEvent.objects.update(retry_at=None)
-    assert kinds() == ["failed"]
+    assert kinds() == ["given_up"]
 
     pass_time(days=4)
     assert not kinds()
+
+
+def test_what_is_tried_again_and_what_was_given_up_is_counted_apart_and_said_so(failed, deliver, client):
+    client.force_login(factories.staff())
+    StripeEvent.objects.update(retry_at=None)
+    pass_time(hours=20)
+    for _ in range(2):
+        deliver(event("refund.updated", refund(factories.paid_order(), 500, status="evaporated")))
+
+    waiting, given_up = alarm()["alarm"]
+    assert (waiting.kind, given_up.kind) == ("failed", "given_up")
+    assert waiting.words == "2 events from Stripe could not be applied and wait."
+    assert given_up.words == "1 event from Stripe could not be applied, again and again."
+    assert given_up.since == StripeEvent.objects.get(pk=failed.pk).received_at
+    assert waiting.since > given_up.since
+
+    shown = client.get("/dashboard/webhooks/").text
+    [_, by_itself, by_hand] = shown.split("data-trouble-kind=")
+    assert ("tried again by itself" in by_itself, "Given up: replay it or look" in by_itself) == (True, False)
+    assert ("tried again by itself" in by_hand, "Given up: replay it or look" in by_hand) == (False, True)
 
 
 def test_an_event_without_its_order_raises_it_only_when_that_did_not_come_later(deliver):

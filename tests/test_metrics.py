@@ -34,6 +34,7 @@ def test_a_new_shop_has_its_zeros():
     read = values()
     assert read["shopbell_webhook_alarm", "silence"] == 0
     assert read["shopbell_webhook_alarm", "failed"] == 0
+    assert read["shopbell_webhook_alarm", "given_up"] == 0
     assert read["shopbell_webhook_events", "applied"] == 0
     assert read["shopbell_webhook_events_waiting",] == 0
     assert read["shopbell_open_checkouts",] == 0
