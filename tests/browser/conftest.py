@@ -88,7 +88,10 @@ def arrive(browser: Browser, stack: Stack) -> Iterator[Callable[..., Shopper]]:
 
 @pytest.fixture
 def staff(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
-    """Open staff's window at the order that a shopper's window shows, in a profile of its own. Asked, they are sure."""
+    """Open staff's window at the order that a shopper's window shows, in a profile of its own.
+
+    Asked, they are sure.
+    """
 
     def open_window(own_page: Page, **options: Any) -> Page:
         profile = arrive(**options)
@@ -108,7 +111,10 @@ def staff(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
 
 @pytest.fixture
 def dashboard(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Page]:
-    """Open the dashboard as staff, each time in a profile of its own. Asked, they are sure."""
+    """Open the dashboard as staff, each time in a profile of its own.
+
+    Asked, they are sure.
+    """
 
     def open_window(path: str = "/dashboard/", **options: Any) -> Page:
         profile = arrive(**options)
