@@ -1,6 +1,7 @@
 """Migrations may take their time, but not the shop's."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -11,6 +12,9 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.signals import pre_migrate
 
 from shop.management.commands import migrate
+from shop.models import StripeEvent
+from tests import factories
+from tests.local_stripe import eventually
 
 
 def limits():
@@ -71,11 +75,15 @@ def test_a_migration_that_waits_for_a_busy_table_gives_up(while_migrating, monke
 
 @contextmanager
 def somebody_reads(table):
-    """In a transaction of 5 s: more than anybody should wait for."""
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    with psycopg.connect(database.geturl(), options="-c idle_in_transaction_session_timeout=5s") as reader:
+    with somebody_else() as reader:
         reader.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
         yield
+
+
+def somebody_else():
+    """In a transaction of 5 s: more than anybody should wait for."""
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return psycopg.connect(database.geturl(), options="-c idle_in_transaction_session_timeout=5s")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -88,3 +96,78 @@ def test_another_trouble_is_told_as_it_is(while_migrating):
     with pytest.raises(OperationalError):
         call_command("migrate", verbosity=0)
     connection.close()
+
+
+# --- indexes of tables in use ---------------------------------------------------------------------
+
+
+def migrate_all():
+    try:
+        call_command("migrate", verbosity=0)
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def before_the_indexes(transactional_db):
+    call_command("migrate", "shop", "0006", verbosity=0)
+    yield
+    call_command("migrate", verbosity=0)
+
+
+def index(name):
+    """How it was made; None if there is no such index that is of use."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+            " WHERE relname = %s AND indisvalid",
+            [name],
+        )
+        return next(iter(cursor.fetchall()), (None,))[0]
+
+
+def a_build_waits():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX CONCURRENTLY%%'"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.usefixtures("before_the_indexes")
+def test_an_index_waits_for_whoever_writes_and_nobody_for_the_index(monkeypatch):
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", "1ms")
+    order = factories.order()
+    with ThreadPoolExecutor(1) as threads, somebody_else() as writer:
+        writer.execute("UPDATE shop_order SET version = version WHERE id = %s", [order.pk])
+        building = threads.submit(migrate_all)
+        eventually(a_build_waits)
+        factories.paid_order()
+        writer.commit()
+        building.result()
+
+    assert index("orders_newest_first")
+
+
+@pytest.mark.usefixtures("before_the_indexes")
+def test_what_a_build_that_was_broken_off_has_left_is_built_again():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE INDEX orders_paid ON shop_order (id)")
+    call_command("migrate", verbosity=0)
+
+    assert "(paid_at)" in index("orders_paid")
+
+
+@pytest.mark.usefixtures("before_the_indexes")
+def test_events_of_before_were_delivered_last_when_they_came():
+    call_command("migrate", "shop", "0003", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO shop_stripeevent (id, type, created, payload, received_at)"
+            " VALUES ('evt_1', 'a', now(), '{}', now() - interval '1 day')"
+        )
+    call_command("migrate", verbosity=0)
+
+    event = StripeEvent.objects.get()
+    assert event.last_received_at == event.received_at

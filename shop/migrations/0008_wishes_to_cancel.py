@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("shop", "0007_rare_rows"),
+        ("shop", "0007_indexes"),
     ]
 
     operations = [
