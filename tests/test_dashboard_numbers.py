@@ -13,6 +13,8 @@ from django.test import override_settings
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shop.dashboard import checkouts
+from shop.dashboard.checkouts import open_checkouts
 from shop.dashboard.numbers import Number, numbers
 from shop.models import Order, OrderChange, PaymentStatus, Refund, RefundStatus, Source
 from shop.models.refunds import RefundFacts
@@ -68,7 +70,7 @@ def counted() -> dict[str, Any]:
     """Today's numbers, from every row there is."""
     paid = [order for order in Order.objects.all() if order.payment_status == "paid"]
     gone = [refund for refund in Refund.objects.all() if refund.status in ("pending", "succeeded")]
-    waiting = [order for order in Order.objects.all() if order.is_open and order.stripe_session_id]
+    waiting = [order for order in Order.objects.all() if order.is_open]
     return {
         "revenue": sum(order.amount_total for order in paid),
         "payments": len(paid),
@@ -87,9 +89,8 @@ def test_after_each_change_they_equal_the_database(bell):
 
     check(payments=0)
     order, other = factories.order(None, (bell, 2)), factories.order(None, (bell, 1))
-    check(checkouts=0)
+    check(checkouts=2)
     order.checkout.attach_session("cs_1")
-    other.checkout.attach_session("cs_2")
     check(checkouts=2)
     order.mark_paid(payment_intent_id="pi_1", email="ada@example.com", source=Source.WEBHOOK)
     check(checkouts=1, payments=1, revenue=2500, average=2500)
@@ -209,19 +210,34 @@ def test_checkouts_that_were_open_yesterday_are_known_from_their_timelines():
 
     moved(an_order(then - 8 * MINUTE, payment_status="cancelled"), then - MINUTE, PaymentStatus.CANCELLED)
     paid(then - MINUTE)
-    an_order(then - 40 * MINUTE, payment_status="expired")
+    no_session = an_order(then - MINUTE, payment_status="expired", stripe_session_id=None)
+    moved(no_session, later, PaymentStatus.EXPIRED)
+    moved(an_order(then - 40 * MINUTE, payment_status="expired"), then - MINUTE, PaymentStatus.EXPIRED)
     an_order(then + MINUTE, payment_status="pending")
-    an_order(then - MINUTE, payment_status="expired", stripe_session_id=None)
 
-    assert shown(NOON)["checkouts"] == (0, 4)
+    assert shown(NOON)["checkouts"] == (2, 5)
 
 
-def test_a_checkout_is_open_until_its_session_is_over():
+def test_a_checkout_is_open_until_it_is_known_to_be_over_as_in_the_list_of_them():
     an_order(NOON - 30 * MINUTE)
     an_order(NOON - 31 * MINUTE)
     an_order(NOON, stripe_session_id=None)
 
-    assert shown(NOON)["checkouts"] == (1, 0)
+    assert shown(NOON)["checkouts"] == (3, 0)
+    assert open_checkouts()["count"] == 3
+
+
+def test_the_list_of_checkouts_sums_up_what_all_of_them_hold(bell, monkeypatch):
+    monkeypatch.setattr(checkouts, "MOST", 1)
+    factories.order(None, (bell, 2), (factories.product(), 3))
+    factories.order(None, (bell, 1)).checkout.attach_session("cs_1")
+    factories.paid_order(None, (bell, 1))
+
+    sums = open_checkouts()
+
+    assert (sums["count"], sums["at_stripe"], sums["more"], sums["units_held"]) == (2, 1, 1, 6)
+    assert sums["amount"] == 6 * 1250
+    assert "<strong>6</strong> units held" in render_to_string("live/_checkouts.html", {**sums, "version": 7})
 
 
 # --- money ----------------------------------------------------------------------------------------

@@ -1,18 +1,22 @@
-"""Checkouts that are under way: how long they can still be paid, and what stock they keep from others."""
+"""Checkouts that are under way: how long they can still be paid, and what stock they keep from others.
+
+A checkout is open as long as its order is pending, as everywhere: also before it has a session, and when its
+time is over and Stripe has not said so. It holds its goods until then.
+"""
 
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Q, Sum
 
-from shop.models import Order, PaymentStatus
+from shop.models import Order, OrderLine, PaymentStatus
 
 MOST = 20
 """Shown one by one, those that end first."""
 
 
 def open_checkouts() -> dict[str, Any]:
-    """`checkouts`: orders with lines, those that end first; and sums over all. Three queries."""
+    """`checkouts`: orders with lines, those that end first; and sums over all. Four queries."""
     pending = Order.objects.filter(payment_status=PaymentStatus.PENDING)
     own = Q(currency=settings.CURRENCY)
     sums = pending.aggregate(
@@ -20,6 +24,8 @@ def open_checkouts() -> dict[str, Any]:
         at_stripe=Count("stripe_session_id"),
         amount=Sum("amount_total", filter=own, default=0),
     )
+    held = OrderLine.objects.filter(order__payment_status=PaymentStatus.PENDING)
+    sums |= held.aggregate(units_held=Sum("quantity", default=0))
     soonest = pending.prefetch_related("lines").order_by("checkout_expires_at", "pk")[:MOST]
     checkouts = [
         {
