@@ -452,7 +452,7 @@ def test_the_page_costs_the_same_however_many_deliveries_there_are(staff):
 
 @pytest.mark.django_db
 def test_the_hours_percentiles_are_those_of_the_database(staff):
-    many(100, commit_seconds=0.010, push_seconds=0.002)
+    many(100, commit_seconds=0.010, push_seconds=0.002, outcome=Outcome.APPLIED)
     StripeEvent.objects.filter(pk__in=[f"evt_{number}" for number in range(10)]).update(commit_seconds=0.2)
     many_ago = timezone.now() - timedelta(hours=2)
     StripeEvent.objects.create(
@@ -465,6 +465,18 @@ def test_the_hours_percentiles_are_those_of_the_database(staff):
     read = text(page(staff).text)
     assert "Received → committed p50 10 ms p95 200 ms" in read
     assert "Committed → pushed p50 2.0 ms p95 2.0 ms" in read
+
+
+@pytest.mark.django_db
+def test_what_changed_nothing_was_pushed_to_nobody_and_does_not_make_that_leg_look_fast():
+    many(9, commit_seconds=0.010, push_seconds=0)
+    assert (legs()["legs"][2].p50, legs()["legs"][2].columns) == (None, [])
+    assert (legs()["legs"][1].p50, legs()["measured"]) == (pytest.approx(0.010), 9)
+
+    StripeEvent.objects.filter(pk__in=["evt_0", "evt_1"]).update(outcome=Outcome.APPLIED, push_seconds=0.004)
+    _, commit, push = legs()["legs"]
+    assert (push.p50, sum(column.deliveries for column in push.columns)) == (pytest.approx(0.004), 2)
+    assert sum(column.deliveries for column in commit.columns) == 9
 
 
 @pytest.mark.django_db

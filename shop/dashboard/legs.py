@@ -18,7 +18,7 @@ MOST = 5_000
 NAMES = (
     ("way", "Stripe → received", "Stripe’s clock counts whole seconds, so up to one of them is rounding."),
     ("commit", "Received → committed", "From the request to the order as the database has it."),
-    ("push", "Committed → pushed", "Until open pages and Redis have been told."),
+    ("push", "Committed → pushed", "Until open pages and Redis have been told, where there was news."),
 )
 
 
@@ -63,7 +63,7 @@ def legs() -> dict[str, Any]:
     rows = _read(now)
     return {
         "legs": [_leg(names, place, rows, now) for place, names in enumerate(NAMES)],
-        "measured": next((row.deliveries for row in rows if row.start is None), 0),
+        "measured": next((row.deliveries[0] for row in rows if row.start is None), 0),
         "slot": percent(1, BUCKETS + 1),
         "refused": _refused(now),
     }
@@ -72,7 +72,8 @@ def legs() -> dict[str, Any]:
 class _Row(NamedTuple):
     start: datetime | None
     """Of a bucket; None: of all of the hour."""
-    deliveries: int
+    deliveries: list[int]
+    """Of each leg; the first has all."""
     figures: list[tuple[float, float] | None]
     """p50 and p95 of each leg, as far as it was measured."""
 
@@ -85,7 +86,7 @@ def _leg(names: tuple[str, str, str], place: int, rows: list[_Row], now: datetim
         return scale.bar(_micro(seconds))
 
     columns = [
-        Column(row.start, row.deliveries, p50, p95, _x(row.start, now), bar(p50), bar(p95))
+        Column(row.start, row.deliveries[place], p50, p95, _x(row.start, now), bar(p50), bar(p95))
         for row, (p50, p95) in found
         if row.start
     ]
@@ -118,14 +119,15 @@ def _refused(now: datetime) -> list[tuple[str, int]]:
 
 _LEGS = """
 WITH recent AS (
-    SELECT date_bin(%(bucket)s, received_at, 'epoch') AS bucket, commit_seconds, push_seconds,
+    SELECT date_bin(%(bucket)s, received_at, 'epoch') AS bucket, commit_seconds,
+        CASE WHEN outcome = 'applied' THEN push_seconds END AS push_seconds,
         greatest(extract(epoch FROM received_at - created), 0)::float8 AS way_seconds
     FROM shop_stripeevent
     WHERE received_at > %(now)s - %(hour)s::interval AND attempts > 0
     ORDER BY received_at DESC
     LIMIT %(most)s
 )
-SELECT bucket, count(*),
+SELECT bucket, ARRAY[count(*), count(*), count(push_seconds)],
     percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY way_seconds),
     percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY commit_seconds),
     percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY push_seconds)
