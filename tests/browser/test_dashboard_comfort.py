@@ -30,6 +30,13 @@ ROWS = "#payments > li"
 HEAR_NOTHING = "addEventListener('htmx:before:ws:message', (event) => event.stopImmediatePropagation(), true)"
 
 
+HEAR_A_WORD = """() => {
+    const detail = { message: { text: '', json: { as_of: Date.now() / 1000 } } };
+    const list = document.querySelector('.dashboard');
+    list.dispatchEvent(new CustomEvent('htmx:before:ws:message', { bubbles: true, detail }));
+}"""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _bells_enough(stack: Stack) -> None:
     """Those that the shop begins with are for all journeys together."""
@@ -689,3 +696,49 @@ def test_a_list_that_lost_its_connection_says_so_although_the_order_beside_it_is
     window.get_by_role("button", name="Prepare it", exact=True).click()
     expect(window.locator("#detail .payment-head")).to_contain_text("Being prepared")
     expect(window.locator("#freshness")).to_have_attribute("data-state", "reconnecting")
+
+
+def test_an_order_that_is_refused_a_connection_says_so_and_the_list_beside_it_goes_on(dashboard, buys):
+    row = buys()
+    window = dashboard()
+    mark(window)
+    window.route_web_socket("**/ws/**", lambda socket: socket.close(code=4429))
+    window.locator(f"#{row} a").click()
+    expect(window.get_by_text("too many windows are open")).to_be_visible()
+
+    newest = buys()
+    first_is(window, newest)
+    is_live(window)
+    assert marked(window)
+
+
+def test_a_connection_that_hangs_before_it_begins_is_tried_again(dashboard, buys):
+    row = buys()
+    window = dashboard()
+    window.clock.install()
+    reload(window)
+    mark(window)
+    window.evaluate("""() => {
+        const Real = WebSocket;
+        window.tries = 0;
+        window.WebSocket = class extends EventTarget {
+            static CONNECTING = 0; static OPEN = 1; static CLOSED = 3;
+            constructor(...address) {
+                super();
+                window.tries += 1;
+                if (window.tries > 1) return new Real(...address);
+                this.readyState = 0;
+            }
+            close() { this.readyState = 3; this.dispatchEvent(new CloseEvent('close', { code: 1006 })); }
+        };
+    }""")
+    window.locator(f"#{row} a").click()
+    window.wait_for_function("tries === 1")
+    for _ in range(6):
+        window.clock.run_for(10_000)
+        window.evaluate(HEAR_A_WORD)
+    window.wait_for_function("tries === 2")
+    is_live(window)
+    window.get_by_role("button", name="Prepare it", exact=True).click()
+    expect(window.locator("#detail .payment-head")).to_contain_text("Being prepared")
+    assert marked(window)

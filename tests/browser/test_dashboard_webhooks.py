@@ -83,6 +83,16 @@ def test_silence_raises_the_alarm_on_every_page_and_the_next_webhook_ends_it(arr
         assert marked(page)
 
 
+def test_by_keys_a_delivery_leads_to_its_order(arrive, dashboard):
+    own = bought_by(arrive())
+    window = dashboard(f"{WEBHOOKS}?type=checkout.session.completed")
+    expect(window.locator("#recorder .delivery-order").first).to_be_visible()
+    window.keyboard.press("j")
+    window.keyboard.press("Enter")
+    window.wait_for_url(f"**/dashboard{path_of(own)}")
+    is_live(window)
+
+
 def bought_by(shopper: Shopper) -> Page:
     window = shopper.window()
     choose(window, "Bicycle bell")
