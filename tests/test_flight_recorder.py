@@ -609,6 +609,7 @@ def test_other_addresses_are_not_found(staff, path):
 
 # --- the payload ----------------------------------------------------------------------------------
 
+NOTES = {"note": "leave at the door", "who": "write to ada@example.com please", "for": "Uncle Bo"}
 PEOPLE = {
     "customer_details": {
         "address": {"city": "Zürich", "line1": "Bahnhofstrasse 1", "postal_code": "8001"},
@@ -630,7 +631,7 @@ PEOPLE = {
         }
     },
     "custom_fields": [{"key": "engraving", "text": {"value": "For Ada"}}],
-    "metadata": {"note": "leave at the door", "who": "write to ada@example.com please", "for": "Uncle Bo"},
+    "metadata": NOTES,
     "source": {
         "object": "card",
         "address_line1": "Zeil 7",
@@ -655,7 +656,7 @@ SECRETS = (
 def test_the_payload_shows_without_card_holders_data(deliver):
     order = factories.order()
     mine = {"public_id": str(order.public_id), "refund": "8bd2a7a2-6d6c-4f6c-9bb1-24b1a8f0b6c5"}
-    paid = completed(order, **PEOPLE | {"metadata": PEOPLE["metadata"] | mine})
+    paid = completed(order, **PEOPLE | {"metadata": {**NOTES, **mine}})
     deliver(paid)
 
     response = browser_of(VIEW_PAYMENTS, VIEW_WEBHOOK_PAYLOAD).get(address(paid["id"]))
