@@ -8,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from shop.models import (
     Dispute,
@@ -22,6 +23,7 @@ from shop.models import (
     Product,
     Refund,
     RefundStatus,
+    RefusedDelivery,
     Source,
 )
 from shop.models.links import MOST_USES
@@ -128,6 +130,7 @@ REFUSED = [
     ("grant_is_for_somebody", lambda: OrderGrant(order=factories.order())),
     ("one_grant_per_guest", lambda: second_of_order(OrderGrant, guest_id=uuid.uuid4())),
     ("one_grant_per_user", lambda: second_of_order(OrderGrant, user=factories.user())),
+    ("one_count_per_reason", lambda: second(RefusedDelivery, hour=timezone.now(), reason="Not signed.")),
 ]
 
 
