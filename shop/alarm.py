@@ -156,6 +156,7 @@ def _count(count: int, thing: str) -> str:
 
 # What a webhook tells late, waiting for the order's lock, and what was delivered and applied at a later try,
 # is no sign of silence: the webhook was there. LIMIT keeps the planner from reading every change there is.
+# Nor is a checkout that was completed, its payment held for staff: Stripe will not say that it is over.
 _LOOK = """
 WITH heard AS (
     SELECT max(last_received_at) AS at FROM (
@@ -181,7 +182,10 @@ SELECT
         AND placed_at < bounds.overdue_since),
     (SELECT count(*) FROM shop_order
      WHERE payment_status = 'pending' AND stripe_session_id IS NOT NULL
-        AND checkout_expires_at > bounds.heard_until AND checkout_expires_at < bounds.overdue_since),
+        AND checkout_expires_at > bounds.heard_until AND checkout_expires_at < bounds.overdue_since
+        AND NOT EXISTS (
+            SELECT FROM shop_stripeevent event
+            WHERE event.order_id = shop_order.id AND event.outcome = 'held' AND event.attempts > 0)),
     (SELECT count(*)
      FROM shop_order, LATERAL (
         SELECT FROM shop_orderchange change

@@ -177,6 +177,17 @@ def test_a_checkout_whose_time_is_over_without_a_word_raises_it(settings):
     assert "nobody has said how 1 checkout ended" in alarm()["alarm"][0].words
 
 
+def test_a_checkout_whose_payment_is_held_for_staff_is_not_waited_for(deliver):
+    order = at_stripe()
+    deliver(completed(order, amount_total=order.amount_total + 1))
+    order.refresh_from_db()
+    assert order.needs_attention
+
+    pass_time(minutes=35)
+
+    assert not kinds()
+
+
 def test_what_was_a_day_ago_is_history():
     found_by(Source.RETURN_PAGE)
     pass_time(hours=25)
