@@ -15,6 +15,7 @@ from django.db.models import BooleanField, Case, Exists, OuterRef, Q, Value, Whe
 from django.http import QueryDict
 from django.utils import timezone
 
+from shop.dashboard.filters import FilterForm
 from shop.models import FulfilmentStatus, Order, OrderLine, PaymentStatus
 from shop.models.order_queries import CAME_IN, OrderQuerySet, numbered
 from shop.money import decimals
@@ -50,11 +51,8 @@ _FIRST = ("status", "q", "period")
 """Fields that are always to be seen; the others on request."""
 
 
-class PaymentFilter(forms.Form):
-    """Status, text, amount in the shop's currency, and period: all optional, all in the page's address.
-
-    What cannot be understood is left out of the condition and said at its field; nothing raises.
-    """
+class PaymentFilter(FilterForm):
+    """Status, text, amount in the shop's currency, and period."""
 
     status = forms.ChoiceField(
         choices=[(value, name) for value, (name, _) in STATUSES.items()], required=False
@@ -74,19 +72,6 @@ class PaymentFilter(forms.Form):
     )
     least = forms.DecimalField(label="At least", required=False, min_value=0, max_digits=14)
     most = forms.DecimalField(label="At most", required=False, min_value=0, max_digits=14)
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        super().__init__(data, label_suffix="", auto_id="filter-%s")
-        for field in self.fields.values():
-            select = isinstance(field.widget, forms.Select)
-            field.widget.attrs["class"] = "form-select" if select else "form-control"
-
-    @classmethod
-    def from_query(cls, data: Mapping[str, Any]) -> Self:
-        """From an address's parameters; others among them are not its business."""
-        typed = cls(data)
-        typed.is_valid()
-        return typed
 
     @property
     def first_fields(self) -> list[forms.BoundField]:

@@ -1,7 +1,6 @@
 """The webhook flight recorder: what Stripe delivered, what came of it, and how fast it went through."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -12,6 +11,7 @@ from django import forms
 from django.db.models import Q
 from django.http import QueryDict
 
+from shop.dashboard.filters import FilterForm
 from shop.models import Order, Outcome, StripeEvent
 from shop.models.events import OPEN
 from shop.models.events import StripeEventQuerySet as Events
@@ -33,8 +33,8 @@ OUTCOMES = {
 _RARE = (Outcome.UNMATCHED, Outcome.HELD, Outcome.FAILED)  # an index of its own has them all
 
 
-class WebhookFilter(forms.Form):
-    """Type, outcome and text: all optional, all in the page's address. What is wrong is left out."""
+class WebhookFilter(FilterForm):
+    """Type, outcome and text."""
 
     type = forms.CharField(
         label="Event type",
@@ -52,19 +52,6 @@ class WebhookFilter(forms.Form):
         required=False,
         widget=forms.TextInput({"type": "search", "placeholder": "Event or order"}),
     )
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        super().__init__(data, label_suffix="", auto_id="filter-%s")
-        for field in self.fields.values():
-            select = isinstance(field.widget, forms.Select)
-            field.widget.attrs["class"] = "form-select" if select else "form-control"
-
-    @classmethod
-    def from_query(cls, data: Mapping[str, Any]) -> Self:
-        """From an address's parameters; others among them are not its business."""
-        typed = cls(data)
-        typed.is_valid()
-        return typed
 
     @property
     def query(self) -> str:

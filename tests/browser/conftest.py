@@ -196,3 +196,14 @@ def pay(page: Page) -> None:
     fill_in(page)
     page.click("#pay")
     page.wait_for_url("**/orders/**")
+
+
+def bought_by(shopper: Shopper, name: str = "Bicycle bell", units: int = 1) -> Page:
+    """Her window, live, at an order of these that she has just paid."""
+    window = shopper.window()
+    choose(window, name, units)
+    buy(window)
+    pay(window)
+    shows(window, "paid")
+    is_live(window)
+    return window

@@ -8,21 +8,10 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Shopper, buy, choose, is_live, mark, marked, path_of, pay, shows
+from tests.browser.conftest import bought_by, buy, choose, is_live, mark, marked, path_of, shows
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
-
-
-def bought_by(shopper: Shopper, units: int = 2) -> Page:
-    """Her window at an order of bicycle bells that she has just paid."""
-    window = shopper.window()
-    choose(window, "Bicycle bell", units)
-    buy(window)
-    pay(window)
-    shows(window, "paid")
-    is_live(window)
-    return window
 
 
 def row_of(page: Page, order: Page) -> Locator:
@@ -42,7 +31,7 @@ def opened(page: Page, order: Page) -> Locator:
 def test_two_of_the_staff_and_the_shopper_agree_from_the_payment_to_the_refund(arrive, dashboard):
     one, other = dashboard(), dashboard()
     mark(one, other)
-    own = bought_by(arrive())
+    own = bought_by(arrive(), units=2)
     mark(own)
 
     for window in (one, other):
@@ -94,7 +83,7 @@ def test_the_numbers_follow_a_payment(arrive, dashboard):
 
 
 def test_a_filter_holds_for_what_comes_in(arrive, dashboard):
-    bought_by(arrive(), 1)  # with rows in the list the filter is still within reach
+    bought_by(arrive())  # with rows in the list the filter is still within reach
     window = dashboard()
     window.locator("summary").get_by_text("Dates and amounts").click()
     window.get_by_label("At least").fill("30")
@@ -103,7 +92,7 @@ def test_a_filter_holds_for_what_comes_in(arrive, dashboard):
     is_live(window)
     mark(window)
 
-    small, large = bought_by(arrive(), 1), bought_by(arrive(), 3)
+    small, large = bought_by(arrive()), bought_by(arrive(), units=3)
 
     expect(row_of(window, large)).to_be_visible()
     expect(row_of(window, small)).to_have_count(0)

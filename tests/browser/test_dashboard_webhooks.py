@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from shop.models import Order
 from tests import stripe_events
-from tests.browser.conftest import Shopper, buy, choose, is_live, mark, marked, path_of, pay, shows
+from tests.browser.conftest import bought_by, buy, choose, is_live, mark, marked, path_of, shows
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -91,16 +91,6 @@ def test_by_keys_a_delivery_leads_to_its_order(arrive, dashboard):
     window.keyboard.press("Enter")
     window.wait_for_url(f"**/dashboard{path_of(own)}")
     is_live(window)
-
-
-def bought_by(shopper: Shopper) -> Page:
-    window = shopper.window()
-    choose(window, "Bicycle bell")
-    buy(window)
-    pay(window)
-    shows(window, "paid")
-    is_live(window)
-    return window
 
 
 def public_id_of(own: Page) -> UUID:

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
     Shopper,
+    bought_by,
     buy,
     choose,
     has_in_stock,
@@ -28,17 +29,7 @@ GOOD_IBAN, FAILING_IBAN = "AT61 1904 3002 3457 3201", "AT86 1904 3002 3547 3202"
 @pytest.fixture
 def bought(arrive: Callable[..., Shopper]) -> Page:
     """The shopper's window at an order of two counter bells, €48.00, that she has just paid."""
-    return bought_by(arrive())
-
-
-def bought_by(shopper: Shopper) -> Page:
-    window = shopper.window()
-    choose(window, "Counter bell", 2)
-    buy(window)
-    pay(window)
-    shows(window, "paid")
-    is_live(window)
-    return window
+    return bought_by(arrive(), "Counter bell", 2)
 
 
 def press(page: Page, name: str) -> None:
