@@ -1,6 +1,7 @@
 """What staff type about an order. Each form knows the order as it is locked, or shown."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -46,9 +47,9 @@ class RepeatableForm(OrderForm):
     """
 
     @property
+    @abstractmethod
     def state(self) -> str:
         """Whatever differs once it has been done."""
-        raise NotImplementedError
 
     def clean(self) -> dict[str, Any]:
         if self.data.get("seen") != self.state:
