@@ -195,6 +195,17 @@ async def test_a_page_that_shows_more_than_was_last_read_here_is_told_when_it_is
     assert order.number not in checkouts.text
 
 
+async def test_a_page_is_greeted_with_no_sum_that_is_older_than_its_own(staff, no_patrols, monkeypatch):
+    monkeypatch.setattr(panels, "PACE", 3600)
+    await live(staff, LIST)
+    order = await an_order(Client())
+
+    page = await live(staff, LIST)
+
+    [checkouts] = [frame for frame in page.frames if frame.target == "#checkouts"]
+    assert order.number in checkouts.text
+
+
 async def test_a_sum_that_cannot_be_read_keeps_nobody_from_the_rest(shopper, staff, no_patrols, monkeypatch):
     def broken() -> dict[str, Any]:
         raise OperationalError("canceling statement due to statement timeout")
