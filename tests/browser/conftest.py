@@ -207,3 +207,21 @@ def bought_by(shopper: Shopper, name: str = "Bicycle bell", units: int = 1) -> P
     shows(window, "paid")
     is_live(window)
     return window
+
+
+def left_at_stripe(shopper: Shopper) -> Page:
+    """Her window, live, at an order of a bicycle bell whose payment page stands open in another."""
+    shop = shopper.window()
+    choose(shop, "Bicycle bell")
+    buy(shop)
+    own = shopper.window()
+    own.locator("#orders a").first.click()
+    is_live(own)
+    return own
+
+
+def number_of(own: Page) -> str:
+    """Of the order that a shopper's window shows."""
+    found = re.search("[0-9A-F]{8}", own.locator("main").inner_text())
+    assert found is not None
+    return found[0]

@@ -1,6 +1,5 @@
 """The dashboard in two windows of staff, the shop in a shopper's: they agree, and nobody reloads."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +7,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import bought_by, buy, choose, is_live, mark, marked, path_of, shows
+from tests.browser.conftest import bought_by, is_live, left_at_stripe, mark, marked, number_of, path_of, shows
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -101,36 +100,22 @@ def test_a_filter_holds_for_what_comes_in(arrive, dashboard):
 
 def test_an_open_checkout_is_expired_by_a_button(arrive, dashboard):
     window = dashboard()
-    shopper = arrive()
-    shop = shopper.window()
-    choose(shop, "Bicycle bell")
-    buy(shop)
-    own = shopper.window()
-    own.locator("#orders a").first.click()
-    is_live(own)
-    number = re.search("[0-9A-F]{8}", own.locator("main").inner_text())
-    assert number is not None
+    own = left_at_stripe(arrive())
+    number = number_of(own)
 
-    window.get_by_role("button", name=f"Expire order {number[0]}").click()
+    window.get_by_role("button", name=f"Expire order {number}").click()
 
     shows(own, "cancelled")
-    expect(window.locator("#checkouts")).not_to_contain_text(number[0])
+    expect(window.locator("#checkouts")).not_to_contain_text(number)
 
 
 def test_without_javascript_an_open_checkout_is_expired_all_the_same(arrive, staff):
-    shopper = arrive()
-    shop = shopper.window()
-    choose(shop, "Bicycle bell")
-    buy(shop)
-    own = shopper.window()
-    own.locator("#orders a").first.click()
-    is_live(own)
-    number = re.search("[0-9A-F]{8}", own.locator("main").inner_text())
-    assert number is not None
+    own = left_at_stripe(arrive())
+    number = number_of(own)
 
     window = staff(own, java_script_enabled=False)
     window.get_by_role("link", name="Payments").click()
-    window.get_by_role("button", name=f"Expire order {number[0]}").click()
+    window.get_by_role("button", name=f"Expire order {number}").click()
 
     shows(own, "cancelled")
     expect(window.get_by_text("The order is cancelled.")).to_be_visible()

@@ -15,7 +15,16 @@ from playwright.sync_api import Page, expect
 
 from shop.models import Order
 from tests import stripe_events
-from tests.browser.conftest import bought_by, buy, choose, is_live, mark, marked, path_of, shows
+from tests.browser.conftest import (
+    bought_by,
+    is_live,
+    left_at_stripe,
+    mark,
+    marked,
+    number_of,
+    path_of,
+    shows,
+)
 from tests.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -29,9 +38,8 @@ def test_a_delivery_appears_the_moment_it_is_applied_with_its_times(arrive, dash
 
     own = bought_by(arrive())
 
-    number = re.search("[0-9A-F]{8}", own.locator("main").inner_text())
-    assert number is not None
-    delivery = window.locator("#recorder li", has_text=f"Order {number[0]}").filter(
+    number = number_of(own)
+    delivery = window.locator("#recorder li", has_text=f"Order {number}").filter(
         has_text="checkout.session.completed"
     )
     expect(delivery).to_contain_text("Applied")
@@ -45,13 +53,7 @@ def test_an_event_that_failed_raises_the_alarm_and_a_replay_applies_it_and_ends_
 ):
     payments, window = dashboard(), dashboard(WEBHOOKS)
     mark(payments, window)
-    shopper = arrive()
-    shop = shopper.window()
-    choose(shop, "Bicycle bell")
-    buy(shop)
-    own = shopper.window()
-    own.locator("#orders a").first.click()
-    is_live(own)
+    own = left_at_stripe(arrive())
 
     with row_locked(stack, own):  # until the database gives up waiting for it
         event_id = deliver_payment(stack, own, status=500)
