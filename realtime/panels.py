@@ -103,6 +103,7 @@ class Panels:
 
     def __init__(self) -> None:
         self._shown: dict[tuple[str, str], _Shown] = {}
+        self._look_began = 0.0
         self.late: set[str] = set()
         """Groups whose panels were left for later, because they had just been read."""
 
@@ -110,6 +111,7 @@ class Panels:
         """All that these pages show, by topic. A panel that cannot be read keeps nobody from the others."""
         if len(self._shown) > MOST_KEPT:
             self._shown.clear()
+        self._look_began = time.monotonic()
         for topic, them in pages.items():
             rendered_at = max(page.rendered_at for page in them)
             for panel in PANELS:
@@ -123,7 +125,8 @@ class Panels:
         address = panel.name, panel.of(topic)
         shown = self._shown.get(address)
         if shown and shown.as_of > rendered_at + RENDERING and _is_recent(panel, shown):
-            if panel.hurried:
+            # What another list of the same look has just read is not late: it would be so each time.
+            if panel.hurried and shown.read_at < self._look_began:
                 self.late.add(group_of(topic))
             return shown.fragment
         read_at, as_of = time.monotonic(), database_now().timestamp()

@@ -93,6 +93,7 @@ class Sweep:
         # The patrol reads on from here: by the database's clock, in seconds since 1970.
         self._seen_until: float | None = None
         self._patrols = 0
+        self._late_at = 0.0  # when panels that were left for later are read, by the loop's clock
         self._day = timezone.localdate()
 
     async def greet(self) -> None:
@@ -157,8 +158,9 @@ class Sweep:
                 page.end(CLOSE_CODES[end])
             elif say or page.caught_up:  # newcomers are let in when they are greeted
                 page.confirm(word)
-        if self._panels.late:
-            self._hub.loop.call_later(PACE, self._hub.hinted.set)
+        if self._panels.late and self._hub.loop.time() >= self._late_at:
+            self._late_at = self._hub.loop.time() + PACE
+            self._hub.loop.call_at(self._late_at, self._hub.hinted.set)
         return news.as_of
 
 

@@ -19,6 +19,9 @@ class BuildIndex(AddIndexConcurrently):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
     ) -> None:
+        if schema_editor.collect_sql:  # sqlmigrate only prints
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
         with schema_editor.connection.cursor() as cursor:
             cursor.execute("SHOW lock_timeout")
             usual = cursor.fetchone()[0]
