@@ -105,7 +105,10 @@ class Sweep:
         await self._hub.settled()
         try:
             since = min((page.floor for page in waiting), default=0)
-            await self._over(waiting, changed_since(since), say=True)
+            oldest = min((page.rendered_at for page in waiting), default=0)
+            was = timezone.localdate(datetime.fromtimestamp(max(oldest, 0), UTC))
+            which = changed_since(since, new_day=was != self._day)
+            await self._over(waiting, which, say=True)
         except Exception:
             self._hub.waiting |= waiting & self._hub.pages
             self._hub.somebody_waits.set()
