@@ -32,7 +32,9 @@ KINDS = ("silence", "failed", "given_up")
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`since` is when the last webhook came (None: none was ever heard), or the oldest of the events did."""
+    """`since` is when the last webhook of a checkout came (None: none was ever heard), or the oldest of the
+    events did.
+    """
 
     kind: str
     """One of KINDS."""
@@ -99,7 +101,7 @@ class Watch:
 
 class _Look(NamedTuple):
     heard_at: datetime | None
-    """The newest delivery."""
+    """The newest delivery that told of a checkout."""
     quiet: bool
     """It is long ago."""
     open: int
@@ -138,7 +140,7 @@ def _of_silence(look: _Look) -> str:
         signs.append(f"the shop had to find out about {_count(look.found, 'order')} by asking Stripe")
     if look.overdue:
         signs.append(f"nobody has said how {_count(look.overdue, 'checkout')} ended")
-    return f"Stripe’s webhooks do not arrive: {', and '.join(signs)}."
+    return f"Stripe’s webhooks about checkouts do not arrive: {', and '.join(signs)}."
 
 
 def _of_failed(look: _Look) -> str:
@@ -154,13 +156,15 @@ def _count(count: int, thing: str) -> str:
     return f"{count} {thing}{'s' if count != 1 else ''}"
 
 
+# Heard is what tells of checkouts: an endpoint may have lost just these, and go on telling of refunds.
 # What a webhook tells late, waiting for the order's lock, and what was delivered and applied at a later try,
 # is no sign of silence: the webhook was there. LIMIT keeps the planner from reading every change there is.
 # Nor is a checkout that was completed, its payment held for staff: Stripe will not say that it is over.
 _LOOK = """
 WITH heard AS (
     SELECT max(last_received_at) AS at FROM (
-        SELECT last_received_at FROM shop_stripeevent WHERE attempts > 0
+        SELECT last_received_at FROM shop_stripeevent
+        WHERE attempts > 0 AND type LIKE 'checkout.session.%%'
         ORDER BY last_received_at DESC LIMIT 1) AS newest
 ), bounds AS (
     SELECT at AS heard_at, statement_timestamp() - %(patience)s AS overdue_since,
@@ -195,6 +199,7 @@ SELECT
             AND NOT EXISTS (
                 SELECT FROM shop_stripeevent event
                 WHERE event.order_id = shop_order.id AND event.attempts > 0
+                    AND event.type LIKE 'checkout.session.%%'
                     AND (event.last_received_at > change.at - interval '1 minute'
                         OR event.tries > 0 AND event.outcome = 'applied'))
         LIMIT 1) AS found

@@ -119,11 +119,13 @@ class Recorder:
         try:
             _write(batch)
         finally:
-            connection.close()
-            with self._lock:
-                self._timer = None
-                if self._batch:
-                    self._write_soon()
+            try:
+                connection.close()
+            finally:  # or nothing would ever be written again
+                with self._lock:
+                    self._timer = None
+                    if self._batch:
+                        self._write_soon()
 
 
 recorder = Recorder()

@@ -50,6 +50,19 @@ def found_by(source, order=None):
     return order
 
 
+def word_of_a_checkout():
+    """The webhook of somebody else's checkout."""
+    return completed(at_stripe())
+
+
+def word_of_something_else(_order):
+    return event("customer.created", {"object": "customer"})
+
+
+def word_of_its_refund(order):
+    return event("refund.created", refund(order, 500))
+
+
 def kinds():
     return [trouble.kind for trouble in alarm()["alarm"]]
 
@@ -74,7 +87,7 @@ def test_a_quiet_shop_where_nobody_pays_is_well_but_worth_asking_stripe_about():
 def test_while_webhooks_come_an_open_checkout_is_not_suspicious(deliver):
     at_stripe()
     pass_time(minutes=5)
-    deliver(event("customer.created", {"object": "customer"}))
+    deliver(word_of_a_checkout())
 
     assert not silence().suspicious
 
@@ -90,7 +103,7 @@ def test_a_payment_that_the_shop_had_to_ask_for_raises_it_after_some_minutes(sou
 
 
 def test_it_says_since_when(deliver):
-    deliver(event("customer.created", {"object": "customer"}))
+    deliver(word_of_a_checkout())
     pass_time(minutes=10)
     found_by(Source.RETURN_PAGE)
     pass_time(minutes=10)
@@ -106,19 +119,37 @@ def test_what_a_webhook_or_staff_did_does_not_raise_it(source):
     assert not kinds()
 
 
-def test_any_delivery_ends_it(deliver):
+def test_any_delivery_about_a_checkout_ends_it(deliver):
     found_by(Source.RETURN_PAGE)
     pass_time(minutes=10)
     assert kinds()
 
-    assert deliver(event("customer.created", {"object": "customer"})).status_code == 200
+    assert deliver(word_of_a_checkout()).status_code == 200
     assert not kinds()
+
+
+@pytest.mark.parametrize("word", [word_of_something_else, word_of_its_refund])
+def test_an_endpoint_that_tells_of_everything_but_checkouts_is_noticed(deliver, word):
+    order = found_by(Source.RETURN_PAGE)
+    pass_time(minutes=10)
+
+    assert deliver(word(order)).status_code == 200
+    assert kinds() == ["silence"]
+    assert "webhooks about checkouts do not arrive" in alarm()["alarm"][0].words
+
+
+def test_a_checkout_that_stays_open_is_suspicious_although_other_webhooks_come(deliver):
+    order = at_stripe()
+    pass_time(minutes=5)
+    deliver(word_of_something_else(order))
+
+    assert silence().suspicious
 
 
 def test_what_staff_do_later_with_such_an_order_does_not_raise_it_again(deliver):
     order = found_by(Source.RETURN_PAGE)
     pass_time(minutes=10)
-    deliver(event("customer.created", {"object": "customer"}))
+    deliver(word_of_a_checkout())
     order.flag("Look at it.", source=Source.STAFF)
     pass_time(minutes=10)
 
@@ -140,7 +171,7 @@ def test_a_repeated_delivery_ends_it_too(deliver):
 def test_an_event_that_the_shop_fetched_itself_does_not_end_it():
     found_by(Source.RECONCILER)
     pass_time(minutes=10)
-    StripeEvent.objects.receive("evt_fetched", "customer.created", 1, "{}", delivered=False)
+    StripeEvent.objects.receive("evt_fetched", "checkout.session.completed", 1, "{}", delivered=False)
 
     assert kinds() == ["silence"]
 
@@ -268,7 +299,7 @@ def test_the_log_says_when_it_rises_and_when_it_is_over_and_not_each_minute(deli
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "do not arrive" in caplog.text
 
-    deliver(event("customer.created", {"object": "customer"}))
+    deliver(word_of_a_checkout())
     watch.look()
     watch.look()
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
@@ -301,7 +332,7 @@ def test_while_it_lasts_the_worker_asks_stripe_for_the_youngest_order(unheard, s
     young.refresh_from_db()
     assert young.checked_at is not None
     assert young.checked_at < asked
-    assert "Webhook alarm: Stripe’s webhooks do not arrive" in caplog.text
+    assert "Webhook alarm: Stripe’s webhooks about checkouts do not arrive" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,7 +8,8 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -137,6 +138,26 @@ def test_a_database_that_does_not_take_the_figures_costs_only_them(deliver, told
 
     assert eventually(lambda: measured(third))
     assert kept(second).outcome == Outcome.APPLIED
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_connection_that_cannot_even_be_closed_does_not_silence_it_for_ever(
+    client, told, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        tried = []
+
+        def close(self):
+            tried.append(1)
+            raise InterfaceError("the connection is closed")
+
+        patch.setattr(BaseDatabaseWrapper, "close", close)
+        refuse(client)
+        eventually(lambda: tried and not writers())
+    refuse(client)
+
+    assert eventually(lambda: RefusedDelivery.objects.filter(count=2))
 
 
 @contextmanager

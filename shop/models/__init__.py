@@ -8,6 +8,7 @@ from shop.models.moves import DisputeStatus, FulfilmentStatus, PaymentStatus, Re
 from shop.models.orders import Order
 from shop.models.products import Product, SoldOut
 from shop.models.refunds import NotRefundable, Refund, RefundFacts
+from shop.models.rounds import ReconcilerTally
 from shop.models.timeline import OrderChange, Source
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Outcome",
     "PaymentStatus",
     "Product",
+    "ReconcilerTally",
     "Refund",
     "RefundFacts",
     "RefundStatus",

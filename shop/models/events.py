@@ -120,6 +120,11 @@ class StripeEvent(models.Model):
             models.Index(fields=["-received_at"], name="events_newest_first"),
             models.Index(fields=["-last_received_at"], name="events_last_delivered"),
             models.Index(
+                fields=["-last_received_at"],
+                condition=Q(type__startswith="checkout.session.", attempts__gt=0),
+                name="checkouts_last_delivered",
+            ),
+            models.Index(
                 fields=["retry_at"], condition=Q(retry_at__isnull=False), name="events_to_try_again"
             ),
             models.Index(fields=["-received_at"], condition=Q(outcome="held"), name="events_held"),
