@@ -6,7 +6,7 @@ SANDBOX := exec $(VENV)/python -m sandbox.die_with_parent --signal TERM -- $(VEN
 COMPILE := PATH="$$PATH:$(VENV)" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: help run test check lint lint-in-services bench shoppers demo screenshot requirements messages clean python ports run-packages packages chromium
+.PHONY: help run test check lint lint-in-services bench shoppers demo screenshot requirements messages clean python ports run-packages packages chromium nginx
 .NOTPARALLEL:
 
 help:
@@ -25,7 +25,7 @@ help:
 run: python ports run-packages
 	@$(SANDBOX) run
 
-test: packages chromium
+test: packages chromium nginx
 	@$(SANDBOX) services -- $(VENV)/python -m pytest $(ARGS)
 
 # The tests come last, so that their summary is what one sees.
@@ -80,3 +80,6 @@ packages: python
 
 chromium: packages
 	@$(VENV)/python -m sandbox chromium
+
+nginx: packages
+	@$(SANDBOX) nginx

@@ -7,7 +7,8 @@ USAGE = """python -m sandbox run                 the whole shop, until Ctrl-C
 python -m sandbox services -- COMMAND  COMMAND beside a fresh PostgreSQL and Valkey
 python -m sandbox shoppers            people who buy at a running shop; --help says how many
 python -m sandbox demo                the same gently, and where to watch them
-python -m sandbox chromium            find a browser for the tests, or say what to install"""
+python -m sandbox chromium            find a browser for the tests, or say what to install
+python -m sandbox nginx               the same for nginx"""
 
 # By name, because none of them should wait for what only another one imports.
 COMMANDS = {
@@ -16,6 +17,7 @@ COMMANDS = {
     "shoppers": "sandbox.shoppers.crowd",
     "demo": "sandbox.shoppers.demo",
     "chromium": "sandbox.chromium",
+    "nginx": "sandbox.nginx",
 }
 
 

@@ -2,9 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from sandbox import apt
+from sandbox.apt import must_be_there
+
+__all__ = ["WHAT_TO_INSTALL", "find", "main", "must_be_there"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ON_MACOS = (
@@ -35,14 +39,9 @@ def _elsewhere() -> Path | None:
     return next((path for path in places if os.access(path, os.X_OK)), None)
 
 
-def must_be_there() -> bool:
-    """In CI a browser test that is skipped is a failure."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
-
-
 def main(arguments: list[str]) -> int:
     """Find one or, as root on Debian, install one. 1 only in CI: elsewhere the browser tests are skipped."""
-    browser = find() or (_install() and find())
+    browser = find() or (apt.install("chromium") and find())
     if browser:
         return 0
     print(WHAT_TO_INSTALL, file=sys.stderr)
@@ -50,16 +49,3 @@ def main(arguments: list[str]) -> int:
         return 1
     print("The browser tests are skipped.", file=sys.stderr)
     return 0
-
-
-def _install() -> bool:
-    if os.geteuid() or not shutil.which("apt-get"):
-        return False
-    print("Installing Chromium …", flush=True)
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"]
-    for command in (install, ["apt-get", "update", "--quiet"], install):
-        done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=False)
-        if command is install and done.returncode == 0:
-            return True
-    return False
