@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.backends.db import SessionStore
 from django.db.models.functions import Now
 from procrastinate import JobContext, RetryStrategy, builtin_tasks
 from procrastinate.contrib.django import app
@@ -13,7 +14,8 @@ from procrastinate.jobs import Status
 from shop import emails, refunds
 from shop.alarm import Watch
 from shop.jobs import defer_once
-from shop.models import Order, OrderGrant, OrderLink
+from shop.models import Order, OrderGrant, OrderLink, StripeEvent
+from shop.models.events import PURGED_AT_ONCE
 from shop.patience import Patience
 from shop.reconcile import OLD_ENOUGH, Reconciler
 
@@ -86,10 +88,26 @@ def send_links(*, email: str, tries: int = 0) -> None:
 @app.periodic(cron="17 4 * * *")
 @app.task(queueing_lock="forget_what_is_over", pass_context=True)
 async def forget_what_is_over(context: JobContext, timestamp: int) -> None:
-    """Jobs, failed ones too, after a month in which somebody could have looked; links, and what they gave."""
+    """Jobs, failed ones too, after a month in which somebody could have looked; links, and what they gave;
+    sessions that are over; who asked often, or was locked out; and what Stripe's events said, long after that
+    was done.
+    """
     await builtin_tasks.remove_old_jobs(context, max_hours=30 * 24, remove_failed=True)
     await OrderLink.objects.filter(expires_at__lt=Now()).adelete()
     await OrderGrant.objects.over().adelete()
+    await SessionStore.aclear_expired()
+    await Allowance.objects.filter(full_at__lt=Now()).adelete()
+    await AccessAttempt.objects.filter(attempt_time__lt=Now() - settings.AXES_COOLOFF_TIME).adelete()
+    await _purge_payloads()
+
+
+async def _purge_payloads() -> None:
+    """Batch by batch: the worker has one thread for the database, which others wait for."""
+    total, purged = 0, PURGED_AT_ONCE
+    while purged == PURGED_AT_ONCE:
+        purged = await sync_to_async(StripeEvent.objects.purge)()
+        total += purged
+    log.info("Purged the payloads of %s events", total)
 
 
 @app.task(retry=GROWING_GAPS)

@@ -19,13 +19,14 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from shop import flight
+from shop import flight, tracing
 from shop.disputes import apply_dispute
 from shop.models import Order, Outcome, Source, StripeEvent
 from shop.models.events import OPEN
 from shop.models.timeline import acting
 from shop.refunds import apply_charge, apply_refund
 from shop.sessions import SessionFacts, apply_session
+from shop.stripe_json import id_of
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,14 @@ class Refused(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class Purged(Exception):
+    """What the event said is no longer kept; what came of it is."""
+
+    def __init__(self) -> None:
+        days = settings.EVENT_PAYLOAD_DAYS
+        super().__init__(f"Its payload was purged after {days} days: there is nothing left to replay.")
 
 
 @csrf_exempt
@@ -119,10 +128,12 @@ def receive(
 def replay(event_id: str, source: Source = Source.REPLAY, *, who_id: int | None = None) -> Outcome:
     """Do once more what a stored event says, unless that was done; returns what came of it.
 
-    `who_id` is the user who wants it, for the order's timeline. Raises StripeEvent.DoesNotExist, and whatever
-    made it fail again.
+    `who_id` is the user who wants it, for the order's timeline. Raises StripeEvent.DoesNotExist, Purged, and
+    whatever made it fail again.
     """
     stored = StripeEvent.objects.get(pk=event_id)
+    if stored.is_purged:
+        raise Purged
     again = frozenset(set(Outcome) - {Outcome.APPLIED})
     event, flown = json.loads(stored.payload), flight.Flight()
     with acting(who_id):
@@ -144,6 +155,7 @@ def _process(
         )
         return Outcome(so_far)
 
+    tracing.bind(event=event["id"])
     try:
         with transaction.atomic():
             outcome = recorded()
@@ -164,7 +176,10 @@ def _process(
 
 
 def _settle(event: Mapping[str, Any], outcome: Outcome, order: Order | None, error: str = "") -> None:
-    if not StripeEvent.objects.settle(event["id"], outcome, order, error):
+    if order:
+        tracing.bind(order=order.public_id)
+    held = id_of(event["data"]["object"].get("payment_intent"))[:255] if outcome == Outcome.HELD else ""
+    if not StripeEvent.objects.settle(event["id"], outcome, order, error, payment_intent_id=held):
         log.critical("Given up on event %s (%s): %s %s", event["id"], event["type"], outcome, error)
 
 

@@ -121,6 +121,7 @@ class Delivery:
     commit_seconds: float | None
     push_seconds: float | None
     order_id: UUID | None
+    purged_at: datetime | None
 
     @property
     def order_number(self) -> str:
@@ -149,12 +150,13 @@ class Delivery:
 
     @property
     def may_be_replayed(self) -> bool:
-        return self.outcome != Outcome.APPLIED
+        return self.outcome != Outcome.APPLIED and not self.purged_at
 
 
 _COLUMNS = (
     *("id", "type", "outcome", "error", "attempts", "tries", "retry_at", "created", "received_at"),
     *("last_received_at", "commit_seconds", "push_seconds", "order__public_id"),
+    "purged_at",
 )
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from shop import webhooks
+from shop import security, webhooks
 from shop.dashboard.access import StaffRequest, may, requires
 from shop.dashboard.answers import LEVELS
 from shop.dashboard.recorder import WebhookFilter
@@ -63,13 +63,17 @@ def deliveries(request: StaffRequest) -> HttpResponse:
 @never_cache
 @requires(VIEW_PAYMENTS, VIEW_WEBHOOK_PAYLOAD)
 def payload(request: StaffRequest, event_id: str) -> HttpResponse:
-    """What Stripe signed, without card holders' data."""
+    """What Stripe signed, without card holders' data; once that is purged, only that it was here."""
     event = get_object_or_404(StripeEvent.objects.select_related("order"), pk=event_id)
-    told = json.dumps(masked(json.loads(event.payload)), indent=2, ensure_ascii=False)
-    told = told.encode(errors="backslashreplace").decode()  # half a character, as JSON writes it
-    shown = {"event": event, "told": told}
+    security.note("Payload viewed", event=event_id)
+    shown = {"event": event, "told": "" if event.is_purged else _told(event.payload)}
     context = {"as_of": database_now(), "may": may(request), "section": "webhooks", **shown}
     return render(request, "dashboard/webhook.html", context)
+
+
+def _told(payload: str) -> str:
+    told = json.dumps(masked(json.loads(payload)), indent=2, ensure_ascii=False)
+    return told.encode(errors="backslashreplace").decode()  # half a character, as JSON writes it
 
 
 @require_POST
@@ -78,8 +82,11 @@ def payload(request: StaffRequest, event_id: str) -> HttpResponse:
 def replay(request: StaffRequest, event_id: str) -> HttpResponse:
     """Do once more what the event says, unless that was done. That may be a payment or a refund."""
     get_object_or_404(StripeEvent.objects.only("pk"), pk=event_id)
+    security.note("Replay asked for", event=event_id)
     try:
         outcome = webhooks.replay(event_id, who_id=request.user.pk)
+    except webhooks.Purged as purged:
+        return _done(request, f"Not replayed. {purged}", "warning")
     except Exception as error:  # noqa: BLE001  kept with the event; by its kind only, messages quote rows
         log.error("Event %s failed when it was replayed: %s", event_id, type(error).__name__)
         return _done(request, f"Failed again, and kept: {type(error).__name__}.", "warning")

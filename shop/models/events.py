@@ -1,13 +1,11 @@
 """The inbox of Stripe's events: its primary key makes each of them count once."""
 
-import json
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
-
-from shop.stripe_json import id_of
 
 if TYPE_CHECKING:
     from shop.models.orders import Order
@@ -25,6 +23,8 @@ class Outcome(models.TextChoices):
 # Worth another look when Stripe or staff send it again.
 OPEN = frozenset({Outcome.RECEIVED, Outcome.UNMATCHED, Outcome.FAILED})
 
+PURGED_AT_ONCE = 500
+"""Payloads in one short transaction."""
 MOST_EVENT_RETRIES = 10
 """What failed or found no order is tried again after 1, 2, 4, … minutes, the last time after 17 hours."""
 
@@ -57,16 +57,24 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             outcome: str = cursor.fetchone()[0]
         return outcome
 
-    def settle(self, event_id: str, outcome: Outcome, order: "Order | None", error: str = "") -> bool:
-        """Write down what came of it, and when to try again if that was nothing good.
+    def settle(
+        self,
+        event_id: str,
+        outcome: Outcome,
+        order: "Order | None",
+        error: str = "",
+        *,
+        payment_intent_id: str = "",
+    ) -> bool:
+        """Write down what came of it, and when to try again if that was nothing good; of what is held for
+        staff also the payment.
 
         Returns False when it has come to nothing for the last time.
         """
         again = outcome in (Outcome.UNMATCHED, Outcome.FAILED)
+        settled = [outcome, order.pk if order else None, error, payment_intent_id, event_id]
         with connection.cursor() as cursor:
-            cursor.execute(
-                _TRY_AGAIN if again else _SETTLED, [outcome, order.pk if order else None, error, event_id]
-            )
+            cursor.execute(_TRY_AGAIN if again else _SETTLED, settled)
             return not again or bool(cursor.fetchone()[0])
 
     def held_of_payment(self, payment_intent_id: str) -> "list[StripeEvent]":
@@ -74,24 +82,41 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
         at it. With their orders.
         """
         sessions = self.filter(outcome=Outcome.HELD, type__startswith="checkout.session.")
-        # The text finds candidates only, among the few that are held: it may stand anywhere in them.
-        found = sessions.filter(payload__contains=payment_intent_id).select_related("order")
-        return [event for event in found if event.payment_intent_id == payment_intent_id]
+        return list(sessions.filter(payment_intent_id=payment_intent_id).select_related("order"))
 
     def to_try_again(self) -> "StripeEventQuerySet":
         """Those whose time has come, longest waiting first."""
         return self.filter(retry_at__lte=Now()).order_by("retry_at")
 
+    def purge(self) -> int:
+        """Empty payloads that came EVENT_PAYLOAD_DAYS ago, oldest first; how many, PURGED_AT_ONCE at most.
+        Whatever else is known of the events stays, above all that they were here.
 
-_SETTLED = (
-    "UPDATE shop_stripeevent SET outcome = %s, order_id = %s, error = %s, retry_at = NULL WHERE id = %s"
-)
+        What still waits to be applied is left as it is; what somebody works on just now is for next time.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(_PURGE, [settings.EVENT_PAYLOAD_DAYS, PURGED_AT_ONCE])
+            return int(cursor.rowcount)
+
+
+_SETTLED = """
+UPDATE shop_stripeevent SET outcome = %s, order_id = %s, error = %s, payment_intent_id = %s, retry_at = NULL
+WHERE id = %s
+"""
 _TRY_AGAIN = f"""
-UPDATE shop_stripeevent SET outcome = %s, order_id = %s, error = %s, tries = tries + 1,
+UPDATE shop_stripeevent SET
+    outcome = %s, order_id = %s, error = %s, payment_intent_id = %s, tries = tries + 1,
     retry_at = CASE WHEN tries < {MOST_EVENT_RETRIES} THEN now() + interval '1 minute' * power(2, tries) END
 WHERE id = %s
 RETURNING retry_at IS NOT NULL
 """  # noqa: S608  a number of ours
+_PURGE = """
+UPDATE shop_stripeevent SET payload = '', purged_at = now() WHERE id IN (
+    SELECT id FROM shop_stripeevent
+    WHERE purged_at IS NULL AND received_at < now() - interval '1 day' * %s
+        AND retry_at IS NULL AND outcome <> 'received'
+    ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
 
 
 class StripeEvent(models.Model):
@@ -104,7 +129,11 @@ class StripeEvent(models.Model):
     push_seconds = models.FloatField(
         null=True, editable=False, help_text="From the commit until open pages were told"
     )
-    payload = models.TextField(help_text="The body as Stripe signed it")
+    payload = models.TextField(help_text="The body as Stripe signed it; empty once it is purged")
+    purged_at = models.DateTimeField(null=True, editable=False)
+    payment_intent_id = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="Of a payment that is held for staff"
+    )
     outcome = models.CharField(max_length=20, choices=Outcome, db_default=Outcome.RECEIVED)
     attempts = models.PositiveIntegerField(db_default=1, help_text="Deliveries of it so far")
     error = models.CharField(max_length=200, blank=True, db_default="", help_text="What went wrong last")
@@ -133,15 +162,15 @@ class StripeEvent(models.Model):
                 condition=Q(outcome__in=["failed", "unmatched"]),
                 name="events_waiting",
             ),
+            models.Index(fields=["received_at"], condition=Q(purged_at__isnull=True), name="events_to_purge"),
         ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
 
     @property
-    def payment_intent_id(self) -> str:
-        """Of the payment that it tells of; empty if it tells of none."""
-        return id_of(json.loads(self.payload)["data"]["object"].get("payment_intent"))
+    def is_purged(self) -> bool:
+        return self.purged_at is not None
 
 
 class RefusedDelivery(models.Model):

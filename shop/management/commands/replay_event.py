@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from shop.models import StripeEvent
-from shop.webhooks import replay
+from shop.webhooks import Purged, replay
 
 
 class Command(BaseCommand):
@@ -20,6 +20,8 @@ class Command(BaseCommand):
             outcome = replay(event_id)
         except StripeEvent.DoesNotExist:
             raise CommandError(f"The inbox has no event {event_id}.") from None
+        except Purged as purged:
+            raise CommandError(f"Not replayed. {purged}") from None
         except Exception as error:
             raise CommandError(f"Failed again, and kept: {type(error).__name__}: {error}") from error
         self.stdout.write(f"{event_id}: {outcome.label}")
