@@ -18,6 +18,7 @@ from stripe.params.checkout import (
     SessionRetrieveParams,
 )
 
+from shop import tracing
 from shop.forms import cart_query
 from shop.models import Order, Source
 from shop.sessions import SessionFacts, apply_session
@@ -50,6 +51,7 @@ async def payment_page(order: Order, site: str, *, until: float | None = None) -
     `site` is the origin that the shopper comes back to. `until`, by the event loop's clock, is when waiting
     for Stripe ends: after TIME_LIMIT seconds by default. Raises StripeUnavailable.
     """
+    tracing.bind(order=order.public_id)
     if order.cancelling:
         await sync_to_async(order.checkout.keep)()
     if order.cancelling:  # staff want it ended: what Stripe did not hear then, it may now

@@ -22,7 +22,7 @@ from django.utils import translation
 from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 
-from shop import links
+from shop import links, tracing
 from shop.letters import Letter, letter, links_letter
 from shop.models import LinksEmail, Order, OrderEmail
 from shop.models.emails import LINKS_PAUSE
@@ -40,10 +40,8 @@ def send_due() -> None:
     for pk in list(OrderEmail.objects.due().values_list("pk", flat=True)):
         if OrderEmail.objects.claim(pk):
             email = OrderEmail.objects.select_related("order").get(pk=pk)
-            try:
-                _send(email)
-            except Exception as error:  # noqa: BLE001  the others must not wait for it
-                _say_that_it_failed(email, error)
+            with tracing.about(order=email.order.public_id):
+                _send_or_say(email)
 
 
 def send_links(address: str) -> None:
@@ -68,6 +66,13 @@ def hash_of(address: str) -> str:
 
 
 # --- one e-mail about an order --------------------------------------------------------------------
+
+
+def _send_or_say(email: OrderEmail) -> None:
+    try:
+        _send(email)
+    except Exception as error:  # noqa: BLE001  the others must not wait for it
+        _say_that_it_failed(email, error)
 
 
 def _send(email: OrderEmail) -> None:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from stripe import Event
 from stripe.params import EventListParams
 
-from shop import refunds
+from shop import refunds, tracing
 from shop.checkout import end, end_abandoned, forsake, is_unknown, retrieve
 from shop.models import Order, Outcome, Refund, RefundStatus, Source, StripeEvent
 from shop.models.moves import HOLDING
@@ -133,6 +133,10 @@ class Reconciler:
 
     async def _safely(self, work: Awaitable[None], about: str) -> None:
         """Whatever goes wrong with one, the others must not wait for it."""
+        with tracing.about():
+            await self._try(work, about)
+
+    async def _try(self, work: Awaitable[None], about: str) -> None:
         try:
             await work
         except (stripe.StripeError, TimeoutError) as error:
@@ -167,6 +171,7 @@ class Reconciler:
 
     async def _order(self, pk: int) -> None:
         order = await Order.objects.aget(pk=pk)
+        tracing.bind(order=order.public_id)
         if order.payment_status not in HOLDING:
             return  # an event has settled it meanwhile
         self.summary.orders_asked += 1

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 import stripe
 from asgiref.sync import sync_to_async
 
+from shop import tracing
 from shop.jobs import defer
 from shop.models import Order, Outcome, PaymentStatus, Refund, RefundFacts, RefundStatus, Source, StripeEvent
 from shop.stripe_client import from_stripe
@@ -40,6 +41,7 @@ async def send(refund: Refund) -> bool:
 async def make(refund: Refund) -> bool:
     """The same, but raises stripe.StripeError and TimeoutError. Harmless if it was made before."""
     order = await Order.objects.aget(pk=refund.order_id)
+    tracing.bind(order=order.public_id)
     try:
         made = await from_stripe(
             lambda client: client.v1.refunds.create_async(

@@ -12,7 +12,9 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.signing import BadSignature, TimestampSigner, get_cookie_signer
 from django.http import HttpRequest, HttpResponse
 
-GUEST_COOKIE = "guest"
+from shop import tracing
+
+GUEST_COOKIE: str = settings.GUEST_COOKIE_NAME
 GUEST_COOKIE_AGE = 365 * 24 * 3600  # seconds
 
 
@@ -52,6 +54,7 @@ class ShopRequest(HttpRequest):
 def shopper_of(request: ShopRequest) -> Shopper:
     """The shopper behind a request; a newcomer becomes a guest. Reads the session: sync code only."""
     if request.user.is_authenticated:
+        tracing.bind(user=request.user.pk)
         return Shopper(user_id=request.user.pk)
     guest_id = guest_id_in(request.COOKIES) or request.new_guest_id
     if guest_id is None:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from shop import rights
+from shop import rights, security, tracing
 
 View = Callable[..., Any]
 
@@ -64,8 +64,10 @@ def _refusal(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse | No
     user: User | AnonymousUser = request.user
     if not user.is_authenticated:
         return _to_login(request)
+    tracing.bind(user=user.pk)
     if all(rights.has(user.pk, right) for right in needed):
         return None
+    security.refuse("Permission refused", needs=" ".join(needed))
     if HtmxDetails(request):
         words = "Your account may not do that, or no longer. Nothing was done."
         return render(request, "dashboard/_answer.html", {"words": words, "level": "danger"}, status=403)

@@ -12,6 +12,7 @@ from django.db.models import ExpressionWrapper, F, Q, prefetch_related_objects
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
+from shop import tracing
 from shop.models.lines import order_lines
 from shop.models.links import OrderGrant
 from shop.models.moves import HOLDING, PaymentStatus
@@ -104,7 +105,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
                 return
             order.is_locked = True
             try:
-                yield order
+                with tracing.about(order=order.public_id):
+                    yield order
             finally:
                 order.is_locked = False
 

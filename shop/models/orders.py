@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from shop import tracing
 from shop.jobs import hurry_emails
 from shop.models.checkout import CHECKOUT_LASTS, Checkout
 from shop.models.fulfilment import Fulfilment
@@ -317,7 +318,7 @@ class Order(models.Model):
         if self.is_locked:
             yield
             return
-        with transaction.atomic(savepoint=False):
+        with tracing.about(order=self.public_id), transaction.atomic(savepoint=False):
             self.refresh_from_db(from_queryset=Order.objects.select_for_update())
             yield
 

@@ -3,13 +3,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from shop import security, tracing
 from shop.models.lines import OrderLine, order_lines
 
 _acting: ContextVar[int | None] = ContextVar("acting", default=None)
@@ -84,12 +86,22 @@ class OrderChangeQuerySet(models.QuerySet["OrderChange"]):
             "_after": after,
         }
         who_id = _acting.get() if who_id is None else who_id
+        if who_id is not None:
+            _note(who_id, what, version, amount)
         line |= {"_source": source, "_who": who_id, "_amount": amount, "_mail": mail}
         with connection.cursor() as cursor:
             cursor.execute(sql, {**fields, **line})
             change, goods, earlier = cursor.fetchone()
         timeline = order_changes([*(earlier or []), change])
         return Story(timeline[-1].at, order_lines(goods), timeline)
+
+
+def _note(who_id: int, what: str, version: int, amount: int | None) -> None:
+    """For who looks into what staff did: the log remembers also what somebody has deleted."""
+    known: dict[str, object] = {**tracing.facts(), "user": who_id, "change": what, "version": version}
+    if amount is not None:
+        known["amount"] = amount
+    transaction.on_commit(partial(security.note, "Staff changed an order", **known))
 
 
 class OrderChange(models.Model):
