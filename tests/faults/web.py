@@ -1,0 +1,28 @@
+"""What a browser asks for, and what it is answered."""
+
+from dataclasses import dataclass
+
+import httpx
+
+
+class Unreachable(Exception):
+    """No answer: refused, cut off, or not in time. The text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`location` as it was sent, empty if it was not; `path` is what was asked for in the end."""
+
+    path: str
+    status: int
+    headers: httpx.Headers
+    text: str
+
+    @property
+    def location(self) -> str:
+        return str(self.headers.get("Location", ""))
+
+
+def network() -> httpx.AsyncHTTPTransport:
+    """What browsers share: connections that are kept open. It keeps no cookies and follows no redirects."""
+    return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None, max_keepalive_connections=50))
