@@ -1,5 +1,6 @@
 """Staff's lists of payments. Each shows what its filter lets through, also of what is pushed."""
 
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -11,6 +12,8 @@ from shop.dashboard.feed import Cursor, PaymentFilter, matching, rows
 from shop.models import Order
 from shop.models.clock import database_now
 
+log = logging.getLogger(__name__)
+
 
 def feeds_in(topics: Iterable[str]) -> list[str]:
     """The topics that are such a list's, one for each filter."""
@@ -20,6 +23,18 @@ def feeds_in(topics: Iterable[str]) -> list[str]:
 def depends_on_the_day(topic: str) -> bool:
     """Whether its filter lets through something else after midnight, although no order has changed."""
     return "period" in QueryDict(filter_of(topic))
+
+
+def list_fragments(topics: Iterable[str]) -> tuple[list[Fragment], set[str]]:
+    """Whole lists, and the topics of those that could not be read: one keeps nobody from the others."""
+    fragments, unread = [], set()
+    for topic in topics:
+        try:
+            fragments.append(list_fragment(topic))
+        except Exception as error:  # noqa: BLE001  and no word of the filter: it may be somebody's address
+            log.error("A list cannot be read: %s", type(error).__name__)
+            unread.add(topic)
+    return fragments, unread
 
 
 def list_fragment(topic: str) -> Fragment:

@@ -17,7 +17,7 @@ from channels.db import database_sync_to_async
 from django.db.models import Q
 from django.utils import timezone
 
-from realtime.feeds import Feeds, depends_on_the_day, feeds_in, list_fragment
+from realtime.feeds import Feeds, depends_on_the_day, feeds_in, list_fragments
 from realtime.fragments import (
     OVERLAP,
     Audience,
@@ -57,6 +57,8 @@ class News:
 
     as_of: float
     fragments: list[Fragment]
+    unread: set[str]
+    """Topics of lists that could not be read, and are owed to the pages that show them."""
     ended: dict[Visit, End]
 
 
@@ -68,15 +70,18 @@ class Which:
     since: datetime | None = None
     new_day: bool = False
     """Whether midnight has gone by: what "today" lets through is something else now."""
+    owed: frozenset[str] = frozenset()
+    """Topics of lists that an earlier sweep could not read: they are to be sent whole."""
 
     @property
     def orders(self) -> Q:
         return Q(updated_at__gte=self.since) if self.since else Q(public_id__in=self.public_ids)
 
 
-def changed_since(time: float, *, new_day: bool = False) -> Which:
+def changed_since(time: float, *, new_day: bool = False, owed: Iterable[str] = ()) -> Which:
     """Whatever changed since; in seconds since 1970."""
-    return Which(since=datetime.fromtimestamp(max(time, 0), UTC), new_day=new_day)
+    since = datetime.fromtimestamp(max(time, 0), UTC)
+    return Which(since=since, new_day=new_day, owed=frozenset(owed))
 
 
 def hinted_at(hints: Iterable[Fragment]) -> Which:
@@ -92,6 +97,7 @@ class Sweep:
         self._panels = Panels()
         # The patrol reads on from here: by the database's clock, in seconds since 1970.
         self._seen_until: float | None = None
+        self._owed: set[str] = set()  # lists that could not be read: the next patrol sends them whole
         self._patrols = 0
         self._late_at = 0.0  # when panels that were left for later are read, by the loop's clock
         self._day = timezone.localdate()
@@ -137,8 +143,13 @@ class Sweep:
         since = max(self._seen_until or 0, min((page.floor for page in pages), default=0))
         self._patrols += 1
         day = timezone.localdate()
-        which = changed_since(since, new_day=day != self._day)
-        as_of = await self._over(pages, which, say=self._patrols % HEARTBEAT == 0)
+        owed, self._owed = self._owed, set()
+        which = changed_since(since, new_day=day != self._day, owed=owed)
+        try:
+            as_of = await self._over(pages, which, say=self._patrols % HEARTBEAT == 0)
+        except Exception:
+            self._owed |= owed
+            raise
         self._day = day
         if as_of:
             self._seen_until = as_of - OVERLAP
@@ -155,12 +166,13 @@ class Sweep:
         for fragment in news.fragments:
             for page in by_topic[fragment.topic]:
                 page.offer(fragment)
+        self._owed |= news.unread
         word = json.dumps({"as_of": news.as_of}) if say else ""
         for page in self._hub.pages.intersection(pages):
             if end := news.ended.get(page.visit):
                 page.end(CLOSE_CODES[end])
             elif say or page.caught_up:  # newcomers are let in when they are greeted
-                page.confirm(word)
+                page.confirm("" if page.topics & news.unread else word)
         if self._panels.late and self._hub.loop.time() >= self._late_at:
             self._late_at = self._hub.loop.time() + PACE
             self._hub.loop.call_at(self._late_at, self._hub.hinted.set)
@@ -172,13 +184,14 @@ def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) 
     as_of = database_now().timestamp()
     lists = _to_send_whole(pages, which)
     by_row = {topic: them for topic, them in pages.items() if topic not in lists}
+    whole, unread = list_fragments(lists)
     fragments = [
         *_order_fragments(by_row, _wanted_orders(by_row, which)),
-        *map(list_fragment, lists),
+        *whole,
         *_changed_products(pages, which),
         *panels.fragments(pages),
     ]
-    return News(as_of, fragments, ended(visits))
+    return News(as_of, fragments, unread, ended(visits))
 
 
 def _to_send_whole(pages: PagesByTopic, which: Which) -> list[str]:
@@ -186,7 +199,7 @@ def _to_send_whole(pages: PagesByTopic, which: Which) -> list[str]:
     lists = feeds_in(pages)
     if lists and which.since and Order.objects.filter(which.orders)[MOST_NEWS:].exists():
         return lists
-    return [topic for topic in lists if which.new_day and depends_on_the_day(topic)]
+    return [topic for topic in lists if topic in which.owed or (which.new_day and depends_on_the_day(topic))]
 
 
 def _wanted_orders(pages: PagesByTopic, which: Which) -> list[int]:

@@ -14,19 +14,21 @@
   let pushes = 0; // of rows; what is asked for meanwhile is too old
   let timer = 0;
 
-  function later() {
-    clearTimeout(timer);
-    timer = setTimeout(fillUp, 1_000);
+  function later(wait = 1_000) {
+    timer ||= setTimeout(fillUp, wait); // not put off by each push: a busy list is never quiet
   }
 
   async function fillUp() {
+    timer = 0;
     if (document.querySelector('[data-name="pause"][aria-pressed="true"]')) return; // going on, it is asked again
     const before = pushes;
     const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
-    const text = answer?.ok && !answer.redirected && (await answer.text());
+    if (answer?.redirected) return; // who may no longer look is told by the socket
+    const text = answer?.ok && (await answer.text().catch(() => ""));
+    if (!text) return later(5_000);
     if (pushes !== before) return later();
     const page = document.getElementById("page");
-    if (text) htmx.swap({ sourceElement: page, target: page, select: "#page", swap: "outerMorph ignoreTitle:true", text, transition: false });
+    htmx.swap({ sourceElement: page, target: page, select: "#page", swap: "outerMorph ignoreTitle:true", text, transition: false });
   }
 
   document.addEventListener("htmx:before:ws:message", ({ detail: { message: { text, json } } }) => {

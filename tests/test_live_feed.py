@@ -20,9 +20,10 @@ from realtime.hub import running_hub
 from realtime.topics import PAYMENTS
 from shop.dashboard import feed
 from shop.models import Order, PaymentStatus, Source
+from shop.models.clock import database_now
 from shop.rights import VIEW_PAYMENTS
 from tests import factories, stripe_events
-from tests.live import Page, Queries, Socket, an_order, in_thread, live, until
+from tests.live import Page, Queries, Socket, Timeouts, an_order, in_thread, live, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -264,6 +265,27 @@ async def test_a_list_that_missed_more_than_it_can_be_told_of_is_sent_whole(staf
     assert not [frame for frame in socket.frames if frame.key and frame.target != "#payments"]
 
 
+async def test_a_list_that_cannot_be_read_keeps_nobody_from_the_rest_and_comes_later(
+    shopper, staff, quick_patrols, monkeypatch
+):
+    monkeypatch.setattr(sweep, "MOST_NEWS", 1)
+    adas, everybodys = await Page.load(staff, f"{LIST}?q=ada@"), await Page.load(staff, LIST)
+    orders = [await in_thread(factories.paid_order)() for _ in range(2)]
+    timeouts = Timeouts("ada@")
+
+    async with timeouts:
+        unlucky = await adas.connect()
+        lucky, own = await everybodys.go_live(), await live(shopper)
+        assert [frame for frame in lucky.frames if frame.target == "#payments"]
+        await own.patrolled()
+        await until(lambda: timeouts.count > 1)
+        healed_at = (await in_thread(database_now)()).timestamp()
+
+    assert await unlucky.word() > healed_at, "no word before it had what the others had"
+    [whole] = [frame for frame in unlucky.frames if frame.target == "#payments"]
+    assert all(row(order) in whole.text for order in orders)
+
+
 async def test_an_older_page_that_missed_much_is_sent_its_own_rows(staff, no_patrols, monkeypatch):
     monkeypatch.setattr(feed, "PER_PAGE", 2)
     oldest = await in_thread(factories.paid_order)()
@@ -293,6 +315,52 @@ async def test_after_midnight_todays_list_is_another(staff, quick_patrols, monke
     whole = await todays.frame(lambda frame: frame.target == "#payments")
     assert row(order) not in whole.text
     assert not [frame for frame in everything.frames if frame.target == "#payments"]
+
+
+async def test_todays_list_that_cannot_be_read_at_midnight_comes_later(staff, quick_patrols, monkeypatch):
+    order = await in_thread(factories.paid_order)()
+    page = await live(staff, f"{LIST}?period=today&q=ada@")
+    timeouts = Timeouts("ada@")
+
+    async with timeouts:
+        tomorrow = timezone.localdate() + timedelta(days=1)
+        monkeypatch.setattr(timezone, "localdate", lambda: tomorrow)
+        await until(lambda: timeouts.count > 1)
+        page.frames.clear()
+
+    whole = await page.frame(lambda frame: frame.target == "#payments")
+    assert row(order) not in whole.text
+
+
+async def test_todays_list_that_comes_back_after_midnight_is_another(staff, no_patrols, monkeypatch):
+    order = await in_thread(factories.paid_order)()
+    everything, todays = await Page.load(staff, LIST), await Page.load(staff, f"{LIST}?period=today")
+
+    localdate, tomorrow = timezone.localdate, timezone.localdate() + timedelta(days=1)
+    monkeypatch.setattr(timezone, "localdate", lambda time=None: localdate(time) if time else tomorrow)
+
+    [whole] = [frame for frame in (await todays.go_live()).frames if frame.target == "#payments"]
+    assert row(order) not in whole.text
+    assert not [frame for frame in (await everything.go_live()).frames if frame.target == "#payments"]
+
+
+async def test_two_different_lists_do_not_make_each_other_read_the_sums_again_and_again(staff, monkeypatch):
+    monkeypatch.setattr(panels, "PACE", 0.3)
+    monkeypatch.setattr(sweep, "PACE", 0.3)
+    monkeypatch.setattr(panels, "RENDERING", 0)
+    monkeypatch.setattr(sweep, "INTERVAL", 1.5)
+    monkeypatch.setattr(sweep, "HEARTBEAT", 1)
+    pages = [await live(staff, LIST + query) for query in ("", "?status=unsent")]
+    for _ in range(10):  # a rush: one look after the other finds sums that have just been read
+        order = await an_order(Client())
+    for page in pages:
+        await page.frame(lambda frame: frame.target == "#checkouts" and order.number in frame.text)
+    await pages[0].patrolled()
+
+    async with Queries() as queries:
+        await pages[0].patrolled()
+
+    assert queries.count < 40, "a patrol asks some 17, and readings without end four times as much"
 
 
 async def test_what_a_page_has_long_shown_is_not_remembered(staff, quick_patrols, monkeypatch):

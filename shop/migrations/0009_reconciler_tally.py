@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
                 ),
                 ("rounds", models.BigIntegerField(default=0)),
                 ("orders_asked", models.BigIntegerField(default=0)),
@@ -23,7 +25,10 @@ class Migration(migrations.Migration):
                 ("failed", models.BigIntegerField(default=0)),
                 ("unanswered", models.BigIntegerField(default=0)),
                 ("stopped", models.BigIntegerField(default=0, help_text="Rounds that had no time for all")),
-                ("ended_at", models.DateTimeField(db_default=Now(), help_text="When the last round was over")),
+                (
+                    "ended_at",
+                    models.DateTimeField(db_default=Now(), help_text="When the last round was over"),
+                ),
             ],
             options={
                 "constraints": [models.CheckConstraint(condition=Q(("pk", 1)), name="one_tally")],

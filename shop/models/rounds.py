@@ -1,4 +1,4 @@
-"""What the reconciler's rounds came to, kept for whoever watches it: the worker answers no questions itself."""
+"""What the reconciler's rounds came to, for whoever watches it: the worker answers no questions itself."""
 
 from django.db import models
 from django.db.models import F

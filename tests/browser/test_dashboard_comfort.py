@@ -30,6 +30,9 @@ ROWS = "#payments > li"
 HEAR_NOTHING = "addEventListener('htmx:before:ws:message', (event) => event.stopImmediatePropagation(), true)"
 
 
+KEEP_SWAPPING = """() => setInterval(
+    () => document.dispatchEvent(new CustomEvent('htmx:after:swap', { detail: { ctx: {} } })), 200,
+)"""
 HEAR_A_WORD = """() => {
     const detail = { message: { text: '', json: { as_of: Date.now() / 1000 } } };
     const list = document.querySelector('.dashboard');
@@ -308,6 +311,35 @@ def test_a_list_of_work_fills_up_again_as_work_is_done(dashboard, ship_one_of_ma
     expect(window.locator("#older-payments > li").first).to_be_visible()
     is_live(window)
     assert window.locator(f"#{new_last}").count() == 0
+
+
+def test_a_list_of_work_fills_up_again_although_it_never_rests(dashboard, ship_one_of_many):
+    window = dashboard("/dashboard/?status=unsent")
+    window.evaluate(KEEP_SWAPPING)
+
+    ship_one_of_many(done := window.locator(ROWS).first.get_attribute("id") or "")
+
+    expect(window.locator(f"#{done}")).to_have_count(0)
+    expect(window.locator(ROWS)).to_have_count(50)
+
+
+def test_a_list_of_work_that_gets_no_answer_asks_again(dashboard, ship_one_of_many):
+    window = dashboard("/dashboard/?status=unsent", trouble="net::ERR_FAILED")
+    failed: list[Route] = []
+
+    def fail_once(route: Route) -> None:
+        if failed:
+            return route.fallback()
+        failed.append(route)
+        return route.abort()
+
+    window.route("**/dashboard/?status=unsent", fail_once)
+    ship_one_of_many(done := window.locator(ROWS).first.get_attribute("id") or "")
+
+    expect(window.locator(f"#{done}")).to_have_count(0)
+    window.evaluate(HEAR_NOTHING)  # whatever else is pushed would have it ask, too
+    expect(window.locator(ROWS)).to_have_count(50, timeout=15_000)
+    assert failed
 
 
 def test_a_list_whose_last_row_goes_says_that_nothing_is_left(dashboard, buys):
