@@ -14,6 +14,7 @@ from django.conf import settings  # noqa: E402  needs the apps that the line abo
 from django.urls import reverse  # noqa: E402
 
 from project import daphne_close, discreet  # noqa: E402
+from project.headers import with_headers  # noqa: E402
 from project.static import StaticFiles  # noqa: E402
 from project.webhook_door import stripe_webhook  # noqa: E402
 from realtime.routing import sockets  # noqa: E402
@@ -38,7 +39,7 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
         await pages(scope, receive, send)
 
 
-by_protocol = ProtocolTypeRouter({"http": http, "websocket": sockets})
+by_protocol = ProtocolTypeRouter({"http": with_headers(http), "websocket": sockets})
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

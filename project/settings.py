@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
     "shop",
     "realtime",
 ]
@@ -130,6 +131,21 @@ CHANNEL_LAYERS = {
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY")
 STRIPE_PUBLISHABLE_KEY = env("STRIPE_PUBLISHABLE_KEY", default="")
 STRIPE_API_BASE = env("STRIPE_API_BASE", default="https://api.stripe.com")
+# Where Stripe's payment pages are. The local Stripe has them where its API is.
+_api_base = urlsplit(STRIPE_API_BASE)
+STRIPE_CHECKOUT_ORIGINS = env.list(
+    "STRIPE_CHECKOUT_ORIGINS",
+    default=[
+        "https://checkout.stripe.com"
+        if _api_base.hostname == "api.stripe.com"
+        else f"{_api_base.scheme}://{_api_base.netloc}"
+    ],
+)
+for _origin in STRIPE_CHECKOUT_ORIGINS:
+    if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", _origin):
+        raise ImproperlyConfigured(
+            f"STRIPE_CHECKOUT_ORIGINS must look like https://pay.example: {_origin!r}."
+        )
 STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
 # Two secrets while one is being rotated, separated by a comma.
 STRIPE_WEBHOOK_SECRETS = [secret.strip() for secret in env.list("STRIPE_WEBHOOK_SECRET") if secret.strip()]
@@ -157,16 +173,35 @@ LOGIN_REDIRECT_URL = "shop"
 LOGOUT_REDIRECT_URL = "shop"
 CSRF_FAILURE_VIEW = "shop.views.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = SITE_ORIGINS
-CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would log out who returns from Stripe
 
 _HTTPS = _public.scheme == "https"
+# __Host- keeps other hosts of the domain from setting them. Browsers want HTTPS for it.
+_cookie = "__Host-" if _HTTPS else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookie}sessionid", f"{_cookie}csrftoken"
+GUEST_COOKIE_NAME, MESSAGES_COOKIE_NAME = f"{_cookie}guest", f"{_cookie}messages"
+MESSAGE_STORAGE = "project.cookies.Messages"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would log out who returns from Stripe
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# What our pages may load and where they may lead; project/headers.py sends it with every answer.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],  # Bootstrap has its icons in its style sheet
+        "connect-src": ["'self'"],  # our sockets included
+        "form-action": ["'self'", *STRIPE_CHECKOUT_ORIGINS],  # Buy is a form whose answer leads there
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+    }
+}
 # Who may read /metrics: addresses or networks. Asked for without TLS as a rule.
 METRICS_ALLOWED = [
     ip_network(network) for network in env.list("METRICS_ALLOWED", default=["127.0.0.1", "::1"])

@@ -23,7 +23,7 @@ class StaticFiles:
     """An ASGI application with every file that `collectstatic` would collect, from where its app keeps it."""
 
     def __init__(self) -> None:
-        whitenoise = WhiteNoise(None, max_age=60)
+        whitenoise = WhiteNoise(None, max_age=60, allow_all_origins=False)
         for finder in get_finders():
             for path, storage in finder.list([]):
                 name = "/".join(filter(None, [getattr(storage, "prefix", ""), path]))
@@ -33,7 +33,8 @@ class StaticFiles:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._files.get(scope["path"])
         if found is None:
-            await _respond(send, HTTPStatus.NOT_FOUND, [("Content-Type", "text/plain")], b"No such file.\n")
+            plain = [("Content-Type", "text/plain; charset=utf-8")]
+            await _respond(send, HTTPStatus.NOT_FOUND, plain, b"No such file.\n")
             return
         answer = found.get_response(scope["method"], _as_in_wsgi(scope["headers"]))
         body = await asyncio.to_thread(_read, answer.file) if answer.file else b""
