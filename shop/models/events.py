@@ -111,11 +111,11 @@ WHERE id = %s
 RETURNING retry_at IS NOT NULL
 """  # noqa: S608  a number of ours
 _PURGE = """
-UPDATE shop_stripeevent SET payload = '', purged_at = now() WHERE id IN (
+UPDATE shop_stripeevent SET payload = '', purged_at = now() WHERE id = ANY(ARRAY(
     SELECT id FROM shop_stripeevent
     WHERE purged_at IS NULL AND received_at < now() - interval '1 day' * %s
         AND retry_at IS NULL AND outcome <> 'received'
-    ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED))
 """
 
 
