@@ -13,8 +13,10 @@ pages = get_asgi_application()
 from django.conf import settings  # noqa: E402  needs the apps that the line above loads
 from django.urls import reverse  # noqa: E402
 
-from project import daphne_close, discreet  # noqa: E402
+from project import daphne_requests, daphne_sockets, logs, proxies  # noqa: E402
+from project.bodies import limited  # noqa: E402
 from project.headers import with_headers  # noqa: E402
+from project.request_id import with_request_id  # noqa: E402
 from project.static import StaticFiles  # noqa: E402
 from project.webhook_door import stripe_webhook  # noqa: E402
 from realtime.routing import sockets  # noqa: E402
@@ -23,8 +25,9 @@ Scope = dict[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
-daphne_close.install()
-discreet.install()
+daphne_requests.install()
+daphne_sockets.install()
+logs.install()
 static = StaticFiles()
 WEBHOOK = reverse("stripe_webhook")
 
@@ -36,16 +39,12 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] == WEBHOOK and scope["method"] == "POST":
         await stripe_webhook(scope, receive, send)
     else:
-        await pages(scope, receive, send)
+        await limited(pages)(scope, receive, send)
 
 
-by_protocol = ProtocolTypeRouter({"http": with_headers(http), "websocket": sockets})
+by_protocol = with_request_id(ProtocolTypeRouter({"http": with_headers(http), "websocket": sockets}))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """The ASGI application.
-
-    Daphne takes a client's word for the root path (header `Daphne-Root-Path`), and it would end up in
-    every link and redirect. We live at the root.
-    """
-    await by_protocol({**scope, "root_path": ""}, receive, send)
+    """The ASGI application."""
+    await by_protocol(proxies.from_client(scope), receive, send)

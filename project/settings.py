@@ -1,6 +1,7 @@
 """All settings, all from the environment or a file .env beside manage.py; .env.example explains them."""
 
 import re
+from datetime import timedelta
 from hashlib import sha256
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shop import tracing
 from shop.money import CURRENCIES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -43,6 +45,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "django_htmx",
     "procrastinate.contrib.django",
     "rest_framework",
@@ -63,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"
@@ -109,6 +113,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 4,
     "delete_jobs": "successful",
     "fetch_job_polling_interval": 1,  # seconds, for what is scheduled
+    "worker_middleware": [tracing.name_job],
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _OURS = f"shopbell-{sha256(SECRET_KEY.encode()).hexdigest()[:8]}"  # two shops may share one Redis
@@ -154,10 +159,23 @@ if not STRIPE_WEBHOOK_SECRETS:
         "STRIPE_WEBHOOK_SECRET is empty: without it nobody could tell Stripe's webhooks from forged ones."
     )
 
+# How long what Stripe signed is kept word for word (shop/models/events.py).
+EVENT_PAYLOAD_DAYS = env.int("EVENT_PAYLOAD_DAYS", default=30)
+if EVENT_PAYLOAD_DAYS < 1:
+    raise ImproperlyConfigured("EVENT_PAYLOAD_DAYS must be 1 or more: events are tried again for 17 hours.")
+
 # How long Stripe may be silent while it must have something to say (shop/alarm.py).
 WEBHOOK_SILENCE_MINUTES = env.float("WEBHOOK_SILENCE_MINUTES", default=3)
 
 # --- who comes in ---------------------------------------------------------------------------------
+
+
+def _count(name: str, default: int) -> int:
+    count: int = env.int(name, default=default)
+    if count < 1:
+        raise ImproperlyConfigured(f"{name} must be 1 or more, not {count}.")
+    return count
+
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -168,6 +186,25 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: looks at no password while who guesses is locked out
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Wrong passwords (shop/logins.py): of one name from one network, and of a network whatever the names.
+AXES_FAILURE_LIMIT = _count("LOGIN_FAILURES", 10)
+LOGIN_NETWORK_FAILURES = _count("LOGIN_NETWORK_FAILURES", 100)
+AXES_COOLOFF_TIME = timedelta(minutes=_count("LOGIN_LOCK_MINUTES", 15))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_HANDLER = "shop.logins.Guesses"
+AXES_CLIENT_IP_CALLABLE = "shop.limits.network_of"
+AXES_USERNAME_CALLABLE = "shop.logins.hash_of_name"
+AXES_CLIENT_STR_CALLABLE = "shop.logins.described"
+AXES_LOCKOUT_CALLABLE = "shop.logins.locked_page"
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or somebody could keep it up for ever
+AXES_DISABLE_ACCESS_LOG = True  # the log has it; a table of who was here when is nobody's business
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "shop"
 LOGOUT_REDIRECT_URL = "shop"
@@ -183,6 +220,7 @@ MESSAGE_STORAGE = "project.cookies.Messages"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would log out who returns from Stripe
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
+SECURE_SSL_HOST = _public.netloc
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
@@ -206,8 +244,11 @@ CONTENT_SECURITY_POLICY = {
 METRICS_ALLOWED = [
     ip_network(network) for network in env.list("METRICS_ALLOWED", default=["127.0.0.1", "::1"])
 ]
-if env.bool("BEHIND_PROXY", default=False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Whose word counts for a client's address and scheme (project/proxies.py): addresses, networks, or "unix".
+TRUSTED_PROXIES = [
+    "unix" if proxy == "unix" else ip_network(proxy)
+    for proxy in map(str.strip, env.list("TRUSTED_PROXIES", default=[]))
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; Stripe's largest events are far smaller
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
@@ -216,7 +257,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 def _rate(name: str, default: str) -> str | None:
     rate: str = env(name, default=default).strip()
-    if rate and not re.fullmatch(r"[0-9]+/(s|sec|m|min|h|hour|d|day)", rate):
+    if rate and not re.fullmatch(r"[1-9][0-9]*/(s|sec|m|min|h|hour|d|day)", rate):
         raise ImproperlyConfigured(f"{name} must look like 30/min, not {rate!r}.")
     return rate or None
 
@@ -238,17 +279,24 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anon": _rate("API_RATE_ANON", "120/min"),
         "user": _rate("API_RATE_USER", "600/min"),
-        "checkout": _rate("API_RATE_CHECKOUT", "30/min"),
         "token": _rate("API_RATE_TOKEN", "10/min"),
-        "links": _rate("LINKS_RATE", "20/hour"),  # a page, not the API (shop/limits.py)
     },
-    # Whose word counts for a caller's address: our own proxy's if there is one, else nobody's.
-    "NUM_PROXIES": 1 if env.bool("BEHIND_PROXY", default=False) else 0,
     "EXCEPTION_HANDLER": "shop.api.problems.problem",
     "ALLOWED_VERSIONS": ["1"],  # or /api/schema/?version= would be written into a header as it comes
 }
+# Counted in PostgreSQL, for pages and API together (shop/limits.py).
+LIMITS = {
+    "checkout": _rate("CHECKOUT_RATE", "30/hour"),
+    "checkout_network": _rate("CHECKOUT_NETWORK_RATE", "300/hour"),
+    "links": _rate("LINKS_RATE", "20/hour"),
+    "password": _rate("PASSWORD_RATE", "20/hour"),
+    "signup": _rate("SIGNUP_RATE", "60/hour"),
+}
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},  # or a few hundred callers would make it forget them all
+    },
     # Counted for all processes together; without Redis each counts for itself (shop/api/throttling.py).
     "throttles": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -296,18 +344,18 @@ globals().update(env.email("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10  # seconds, for each step of the conversation with the mail server
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Shopbell <shop@localhost>")
 
+# One line of logfmt for each thing that happened (project/logs.py), wherever it comes from.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "project.discreet.Formatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-        }
-    },
+    "formatters": {"line": {"()": "project.logs.Formatter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    # Its request lines would say what nginx or Daphne says already.
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "stripe", "procrastinate")},
+    "loggers": {
+        # Django's own handlers would write lines of another form beside these.
+        "django": {"handlers": [], "level": "INFO"},
+        "django.server": {"handlers": [], "propagate": True},
+        # What they say at INFO the access log says already; at DEBUG they quote what they send.
+        **{name: {"level": "WARNING"} for name in ("axes", "httpx", "httpcore", "stripe", "procrastinate")},
+    },
 }
