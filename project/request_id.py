@@ -1,0 +1,48 @@
+"""A name for each request, in every line that the log has of it and in the answer.
+
+From a proxy of ours it is the one that its own log has: project/proxies.py lets nobody else's word through.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from project import logs
+from shop import tracing
+
+Scope = dict[str, Any]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HEADER = b"x-request-id"
+SOUND = re.compile(rb"[A-Za-z0-9-]{8,64}")
+
+
+def with_request_id(application: Application) -> Application:
+    """The same ASGI application. Sockets have an id as well, but nobody is told."""
+
+    async def named(scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = _given(scope) or secrets.token_hex(8)
+        tracing.bind(request=request_id)  # in this connection's task, and ends with it
+        logs.note_client(scope)
+        answer = _telling(send, request_id) if scope["type"] == "http" else send
+        await application(scope, receive, answer)
+
+    return named
+
+
+def _given(scope: Scope) -> str:
+    given = [value for name, value in scope.get("headers", ()) if name == HEADER]
+    return given[0].decode() if len(given) == 1 and SOUND.fullmatch(given[0]) else ""
+
+
+def _telling(send: Send, request_id: str) -> Send:
+    async def tell(message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (HEADER, request_id.encode())]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return tell
