@@ -198,7 +198,6 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
 AXES_HANDLER = "shop.logins.Guesses"
 AXES_CLIENT_IP_CALLABLE = "shop.limits.network_of"
 AXES_USERNAME_CALLABLE = "shop.logins.hash_of_name"
-AXES_CLIENT_STR_CALLABLE = "shop.logins.described"
 AXES_LOCKOUT_CALLABLE = "shop.logins.locked_page"
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_RESET_ON_SUCCESS = True
@@ -356,6 +355,7 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO"},
         "django.server": {"handlers": [], "propagate": True},
         # What they say at INFO the access log says already; at DEBUG they quote what they send.
-        **{name: {"level": "WARNING"} for name in ("axes", "httpx", "httpcore", "stripe", "procrastinate")},
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "stripe", "procrastinate")},
+        "axes": {"level": "ERROR"},  # shop/security.py says it better
     },
 }

@@ -1,38 +1,69 @@
-"""How often one visitor may ask for what troubles others: counted as the API's callers are."""
+"""How often one shopper, and one network, may do what costs others something: settings.LIMITS.
 
+Counted in PostgreSQL (shop/models/limits.py), without which nothing is sold either: so there is one count for
+all processes, and it is there whatever happens to Redis.
+"""
+
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 
+from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
-from shop.api.throttling import Counted
+from shop.models import Allowance
+from shop.shoppers import Shopper
 
-
-class PerVisitor(Counted):
-    """By network address, rate `links`. Who is told to wait can throw cookies away."""
-
-    scope = "links"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return self.cache_format % {"scope": self.scope, "ident": _network(self.get_ident(request))}
+_PERIODS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 
-def wait_of(request: HttpRequest) -> int:
-    """Seconds until the visitor may ask again; 0 if this time is all right, which then counts."""
-    limit = PerVisitor()
-    if limit.allow_request(Request(request), APIView()):
-        return 0
-    return ceil(limit.wait() or 1)  # None: somebody has lowered the rate meanwhile
+class TooOften(Exception):
+    """Nothing was counted, and nothing may be done for `wait` seconds."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"Too often: {wait} s to wait")
+        self.wait = wait
+
+    @property
+    def minutes(self) -> int:
+        return ceil(self.wait / 60)
 
 
-def _network(address: str) -> str:
-    """Of IPv6 the whole /64: whoever has one address there has them all."""
+def count_checkout(request: HttpRequest, shopper: Shopper) -> None:
+    """One more way to a payment page, by a page or by the API. Raises TooOften.
+
+    Whoever tries out stolen cards needs many; the cards themselves are Stripe's to count, on whose page they
+    are typed. A guest may throw her cookie away, so her network counts, too.
+    """
+    take(checkout=shopper.key, checkout_network=network_of(request))
+
+
+def take(**whose: str) -> None:
+    """Count one for each of these limits: `take(links="192.0.2.1")`. Raises TooOften."""
+    with transaction.atomic():
+        for name, who in sorted(whose.items()):  # in one order, so that nobody waits for each other
+            if rate := settings.LIMITS[name]:
+                most, _, period = rate.partition("/")
+                if wait := Allowance.objects.take(f"{name}:{who}", int(most), _PERIODS[period[0]]):
+                    raise TooOften(wait)
+
+
+def network_of(request: HttpRequest) -> str:
+    """Where a request comes from, as it counts everywhere: an IPv4 address, or of IPv6 the whole /64, because
+    whoever has one address there has them all. "::" if it is unknown.
+    """
     try:
-        ip = ip_address(address)
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
-        return address
-    if isinstance(ip, IPv6Address) and not ip.ipv4_mapped:
-        return str(ip_network((ip.packed, 64), strict=False))
-    return address
+        return "::"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ip_network((address.packed, 64), strict=False).network_address)
+    return str(address)

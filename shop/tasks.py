@@ -4,6 +4,8 @@ import asyncio
 import logging
 
 from asgiref.sync import sync_to_async
+from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.db.models.functions import Now
 from procrastinate import JobContext, RetryStrategy, builtin_tasks
@@ -14,7 +16,7 @@ from procrastinate.jobs import Status
 from shop import emails, refunds
 from shop.alarm import Watch
 from shop.jobs import defer_once
-from shop.models import Order, OrderGrant, OrderLink, StripeEvent
+from shop.models import Allowance, Order, OrderGrant, OrderLink, StripeEvent
 from shop.models.events import PURGED_AT_ONCE
 from shop.patience import Patience
 from shop.reconcile import OLD_ENOUGH, Reconciler

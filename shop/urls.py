@@ -19,6 +19,8 @@ urlpatterns = [
     path("orders/<uuid:public_id>/cancel/", checkout.cancel, name="cancel"),
     path("dashboard/", include("shop.dashboard.urls")),
     path("accounts/signup/", accounts.signup, name="signup"),
+    path("accounts/password_change/", accounts.PasswordChange.as_view(), name="password_change"),
+    path("accounts/password_reset/", accounts.PasswordReset.as_view(), name="password_reset"),
     path("accounts/", include("django.contrib.auth.urls")),
     path("api/", include("shop.api.urls")),
     path("stripe-webhook/", stripe_webhook, name="stripe_webhook"),

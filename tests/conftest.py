@@ -34,8 +34,9 @@ def _quick_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_throttles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All tests call the API from one address."""
+def _no_throttles(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """All tests call the shop and its API from one address."""
+    settings.LIMITS = dict.fromkeys(settings.LIMITS)
     for scope in SimpleRateThrottle.THROTTLE_RATES:
         monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, None)
 

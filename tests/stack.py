@@ -137,6 +137,18 @@ class Stack:
     def start_daphne(self) -> None:
         self.daphne.start().wait_until(parts.is_ready(self.port))
 
+    @contextmanager
+    def another_web(self, **settings: str) -> Iterator[str]:
+        """The address of another web process of this shop, with these settings; gone at the end."""
+        port = free_port()
+        logs = self.daphne.log.parent
+        web = parts.daphne(port, env=self.env | settings, logs=logs, name=f"daphne-{port}")
+        try:
+            web.start().wait_until(parts.is_ready(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            stop_all([web])
+
     def kill_valkey(self) -> None:
         self.valkey.process.kill()
         self.valkey.process.wait(5)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.test import AsyncClient, Client
 
+from project.logs import Formatter
 from shop import tasks
 from tests import factories
 from tests.worker import work
@@ -233,13 +234,35 @@ def test_neither_the_table_nor_the_log_learns_a_name_or_a_password(ada, caplog):
     assert not AccessLog.objects.exists()
 
 
-def test_the_log_says_that_somebody_was_locked_out_and_who_logged_in(ada, caplog):
-    caplog.set_level(logging.INFO)
-    log_in(typed=PASSWORD)
-    assert f"Account {ada.pk} logged in from {HOME}" in caplog.text
+class Lines(logging.Handler):
+    """The log as it is written."""
 
-    guess(10)
-    assert re.search(rf"Locking out [0-9a-f]{{8}} from {HOME} at /accounts/login/", caplog.text)
+    def __init__(self):
+        super().__init__()
+        self.setFormatter(Formatter())
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def log():
+    lines = Lines()
+    logging.root.addHandler(lines)
+    yield lines.lines
+    logging.root.removeHandler(lines)
+
+
+def test_the_log_says_that_somebody_was_locked_out_and_from_where(ada, log):
+    guess(11)
+
+    locked = [line for line in log if 'message="Log-in locked"' in line]
+    assert len(locked) == 2, "the tenth and the eleventh"
+    assert all(f"network={HOME}" in line for line in locked)
+    [accounts] = {tuple(re.findall(r"account=(\w+)", line)) for line in log if "Log-in" in line}
+    assert accounts, "the same name for the same account"
+    assert "AXES" not in "".join(log)
 
 
 @pytest.mark.django_db(transaction=True)

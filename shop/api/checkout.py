@@ -22,6 +22,7 @@ from shop.api.schema import SoldOutProblemSerializer, StripeProblemSerializer
 from shop.buying import order_and_page
 from shop.checkout import StripeUnavailable
 from shop.forms import MOST, PREFIX, CartForm, field_name
+from shop.limits import count_checkout
 from shop.models import Order, Product, SoldOut
 
 Item = Mapping[str, Any]
@@ -82,7 +83,6 @@ class BoughtSerializer(serializers.Serializer[Any]):
 @live
 class Checkout(APIView):
     permission_classes = (permissions.AllowAny,)
-    throttle_scope = "checkout"
 
     @extend_schema(
         request=CheckoutSerializer,
@@ -114,6 +114,7 @@ class Checkout(APIView):
 
 def _buy(request: Request, form: CartForm) -> tuple[Order, str | None]:
     shopper, language = caller(request), get_language_from_request(request)
+    count_checkout(request._request, shopper)
     # On this request's own thread, which would wait as well if the view were async (docs/adr/0008).
     try:
         return async_to_sync(order_and_page)(shopper, form.cart, settings.PUBLIC_URL, language=language)

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from shop.api.authentication import caller
 from shop.api.money import FormattedField, live
 from shop.models import Order, OrderChange, OrderLine, Product, Refund
+from shop.site import site_of
 from shop.templatetags.orders import for_shopper, web_link
 
 
@@ -112,6 +113,11 @@ class Visible(filters.BaseFilterBackend):
 class NewestFirst(CursorPagination):
     page_size = 20
     ordering = ("-placed_at", "-pk")
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
+        page: Any = super().paginate_queryset(queryset, request, view)
+        self.base_url = f"{site_of(request._request)}{request.get_full_path()}"  # not the Host of the caller
+        return page
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """404 for a cursor that we did not make; REST framework would ask the database what it means."""

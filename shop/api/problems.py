@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
+from shop.limits import TooOften
 from shop.models import Order, Product
 
 MEDIA_TYPE = "application/problem+json"
@@ -72,9 +73,11 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _as_ours(error: Exception) -> Exception:
-    """What Django says of a body that it will not read."""
+    """What Django says of a body that it will not read, and what our own limits say."""
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
+    if isinstance(error, TooOften):
+        return exceptions.Throttled(error.wait)
     if isinstance(error, (SuspiciousOperation, MultiPartParserError)):
         return exceptions.ParseError()
     return error

@@ -1,6 +1,7 @@
 """How often one caller may ask, counted in Redis for all processes together.
 
-Without Redis each process counts for itself: the limits are looser then, and the shop goes on selling.
+Without Redis each process counts for itself: the limits are looser then, and the shop goes on selling. What
+must hold even then is counted in PostgreSQL: checkouts (shop/limits.py) and wrong passwords (shop/logins.py).
 """
 
 import logging
@@ -11,6 +12,8 @@ from django.core.cache import caches
 from redis.exceptions import RedisError
 from rest_framework import throttling
 from rest_framework.request import Request
+
+from shop.limits import network_of
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -37,9 +40,12 @@ class Counted(throttling.SimpleRateThrottle):
         self.cache = caches["default"]
         return super().allow_request(request, view)
 
+    def get_ident(self, request: Request) -> str:
+        return network_of(request._request)
+
 
 class PerAddress(Counted, throttling.AnonRateThrottle):
-    """Who is not logged in, guests included, by network address: rate `anon`."""
+    """Who is not logged in, guests included, by network: rate `anon`."""
 
 
 class PerUser(Counted, throttling.UserRateThrottle):
@@ -50,10 +56,8 @@ class PerUser(Counted, throttling.UserRateThrottle):
 
 
 class PerPurpose(Counted, throttling.ScopedRateThrottle):
-    """What costs more than reading, by the view's `throttle_scope`: rates `checkout` and `token`."""
+    """What costs more than reading, by the view's `throttle_scope`: rate `token`."""
 
-    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
-        if self.scope != "token":
-            return super().get_cache_key(request, view)
-        # Always by address: an account of one's own is no licence to guess other people's passwords.
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
+        # Always by network: an account of one's own is no licence to guess other people's passwords.
         return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from shop.api.authentication import token_for
+from shop.logins import locked_out
 
 
 class TokenView(APIView):
@@ -24,6 +25,8 @@ class TokenView(APIView):
         An account has one, for all its callers, until it is revoked or the password changes.
         """
         credentials = AuthTokenSerializer(data=request.data, context={"request": request})
+        if not credentials.is_valid() and (lock := locked_out(request)):
+            raise lock
         credentials.is_valid(raise_exception=True)
         row, _created = Token.objects.get_or_create(user=credentials.validated_data["user"])
         return Response({"token": token_for(row)})

@@ -2,6 +2,7 @@ from shop.models.disputes import Dispute, DisputeFacts
 from shop.models.emails import LinksEmail, OrderEmail
 from shop.models.events import Outcome, RefusedDelivery, StripeEvent
 from shop.models.fulfilment import NotRestockable
+from shop.models.limits import Allowance
 from shop.models.lines import OrderLine
 from shop.models.links import OrderGrant, OrderLink
 from shop.models.moves import DisputeStatus, FulfilmentStatus, PaymentStatus, RefundStatus
@@ -12,6 +13,7 @@ from shop.models.rounds import ReconcilerTally
 from shop.models.timeline import OrderChange, Source
 
 __all__ = [
+    "Allowance",
     "Dispute",
     "DisputeFacts",
     "DisputeStatus",

@@ -4,9 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import aget_object_or_404, render
 from django.utils.translation import get_language_from_request
 from django.views.decorators.http import require_POST
@@ -15,10 +14,15 @@ from shop.buying import buy
 from shop.checkout import StripeUnavailable, ask, payment_page
 from shop.checkout import cancel as call_off
 from shop.forms import CartForm
+from shop.limits import TooOften, count_checkout
 from shop.models import Order, PaymentStatus, SoldOut, Source
 from shop.models.clock import database_now
 from shop.shoppers import Shopper, ShopRequest, shopper_of
+from shop.site import site_of
+from shop.views.errors import retry_after, too_often_page
 from shop.views.shop import cart_form, shop_page
+
+OPENED_OFTEN = "Payment pages were opened very often of late, by you or from your network."
 
 
 class SeeOther(HttpResponseRedirect):
@@ -33,12 +37,17 @@ async def checkout(request: ShopRequest) -> HttpResponse:
         raise Http404("Not, or no longer, on sale.")
     if form.is_valid():
         try:
+            await sync_to_async(count_checkout)(request, shopper)
             language = get_language_from_request(request)
-            return SeeOther(await buy(shopper, form.cart, _site(request), language=language))
+            return SeeOther(await buy(shopper, form.cart, site_of(request), language=language))
         except SoldOut as sold_out:
             form.add_sold_out(sold_out.product)
         except StripeUnavailable as unavailable:
             return await _unavailable(request, unavailable.order)
+        except TooOften as too_often:
+            form.add_error(None, f"{OPENED_OFTEN} Your cart is kept: try again in {_minutes(too_often)}.")
+            page = await sync_to_async(shop_page)(request, form, as_of, status=429)
+            return retry_after(page, too_often)
     return await sync_to_async(shop_page)(request, form, as_of, status=422)
 
 
@@ -47,9 +56,13 @@ async def pay(request: ShopRequest, public_id: UUID) -> HttpResponse:
     """Go (back) to Stripe's page for an order that is still to be paid."""
     order = await _own_order(request, public_id)
     try:
-        address = await payment_page(order, _site(request)) if order.is_open else None
+        if order.is_open:
+            await sync_to_async(_count)(request)
+        address = await payment_page(order, site_of(request)) if order.is_open else None
     except StripeUnavailable:
         return await _unavailable(request, order)
+    except TooOften as too_often:
+        return await sync_to_async(too_often_page)(request, too_often, OPENED_OFTEN, order)
     return SeeOther(address or order.get_absolute_url())
 
 
@@ -90,10 +103,12 @@ def _what_was_sent(request: ShopRequest) -> tuple[datetime, Shopper, CartForm]:
     return database_now(), shopper_of(request), cart_form(request.POST)
 
 
-def _site(request: HttpRequest) -> str:
-    """The origin that the shopper came by, if it is one of ours."""
-    origin = f"{request.scheme}://{request.get_host()}"
-    return origin if origin in settings.SITE_ORIGINS else settings.PUBLIC_URL
+def _count(request: ShopRequest) -> None:
+    count_checkout(request, shopper_of(request))
+
+
+def _minutes(too_often: TooOften) -> str:
+    return "1 minute" if too_often.minutes == 1 else f"{too_often.minutes} minutes"
 
 
 async def _unavailable(request: ShopRequest, order: Order, *, cancelling: bool = False) -> HttpResponse:

@@ -1,7 +1,5 @@
 """The links of the e-mails: opening an order in another browser, and getting a link again."""
 
-from math import ceil
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -10,9 +8,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from shop.emails import hash_of
 from shop.forms import FindOrdersForm
 from shop.jobs import defer_once
-from shop.limits import wait_of
+from shop.limits import TooOften, network_of, take
 from shop.links import follow
 from shop.shoppers import ShopRequest, shopper_of
+from shop.views.errors import too_often_page
+
+ASKED_OFTEN = (
+    "This was asked for many times from your network of late, so nothing was done this time."
+    " What was asked for before is on its way."
+)
 
 
 @require_GET
@@ -33,8 +37,10 @@ def find_orders(request: HttpRequest) -> HttpResponse:
     """
     form = FindOrdersForm(request.POST or None)
     if form.is_valid():
-        if seconds := wait_of(request):
-            return _too_often(request, seconds)
+        try:
+            take(links=network_of(request))
+        except TooOften as too_often:
+            return too_often_page(request, too_often, ASKED_OFTEN)
         address = form.cleaned_data["email"]
         defer_once("send_links", hash_of(address), email=address)
         return redirect("links_sent")
@@ -44,9 +50,3 @@ def find_orders(request: HttpRequest) -> HttpResponse:
 @require_safe
 def links_sent(request: HttpRequest) -> HttpResponse:
     return render(request, "shop/link_sent.html")
-
-
-def _too_often(request: HttpRequest, seconds: int) -> HttpResponse:
-    response = render(request, "429.html", {"minutes": ceil(seconds / 60)}, status=429)
-    response["Retry-After"] = str(seconds)
-    return response

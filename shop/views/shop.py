@@ -50,7 +50,7 @@ def shop_page(
     context |= {
         "as_of": as_of,
         "form": form,
-        "refused": status == 422,
+        "refused": status != 200,
         "orders": orders[:NEWEST],
         "most_orders": NEWEST,
         "more_orders": len(orders) > NEWEST,
