@@ -11,6 +11,8 @@ Address = IPv4Address | IPv6Address
 
 FORWARDED = "shopbell.forwarded"
 """In a scope: whether somebody said that the request was handed on, with or without the right to say so."""
+REQUEST_ID = b"x-request-id"
+"""A header that only a proxy of ours may set (project/request_id.py)."""
 UNIX = "unix"
 """In TRUSTED_PROXIES: whoever may open our Unix socket. A peer there has no address."""
 
@@ -48,6 +50,7 @@ def from_client(scope: Scope) -> Scope:
     scope = {**scope, "headers": kept, "root_path": "", FORWARDED: forwarded}
     peer = scope.get("client")
     if not _is_trusted(_address(peer[0]) if peer else None):
+        scope["headers"] = [(name, value) for name, value in kept if name.lower() != REQUEST_ID]
         return scope
     if client := _client(_all(headers, b"x-forwarded-for")):
         scope["client"] = [str(client), 0]

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from project import logs
+from project.proxies import REQUEST_ID
 from shop import tracing
 
 Scope = dict[str, Any]
@@ -16,7 +17,6 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-HEADER = b"x-request-id"
 SOUND = re.compile(rb"[A-Za-z0-9-]{8,64}")
 
 
@@ -34,14 +34,14 @@ def with_request_id(application: Application) -> Application:
 
 
 def _given(scope: Scope) -> str:
-    given = [value for name, value in scope.get("headers", ()) if name == HEADER]
+    given = [value for name, value in scope.get("headers", ()) if name == REQUEST_ID]
     return given[0].decode() if len(given) == 1 and SOUND.fullmatch(given[0]) else ""
 
 
 def _telling(send: Send, request_id: str) -> Send:
     async def tell(message: Mapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            headers = [*message.get("headers", ()), (HEADER, request_id.encode())]
+            headers = [*message.get("headers", ()), (REQUEST_ID, request_id.encode())]
             message = {**message, "headers": headers}
         await send(message)
 
