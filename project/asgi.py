@@ -13,7 +13,7 @@ pages = get_asgi_application()
 from django.conf import settings  # noqa: E402  needs the apps that the line above loads
 from django.urls import reverse  # noqa: E402
 
-from project import daphne_requests, daphne_sockets, logs, proxies  # noqa: E402
+from project import daphne_requests, daphne_sockets, daphne_stop, logs, proxies  # noqa: E402
 from project.bodies import limited  # noqa: E402
 from project.headers import with_headers  # noqa: E402
 from project.request_id import with_request_id  # noqa: E402
@@ -27,6 +27,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 daphne_requests.install()
 daphne_sockets.install()
+daphne_stop.install()
 logs.install()
 static = StaticFiles()
 WEBHOOK = reverse("stripe_webhook")

@@ -30,7 +30,7 @@ class Nginx:
     """Listens at `port` of 127.0.0.1 and knows the shop by that name alone. `directory` is its own.
 
     `certificate` and `key` make it speak TLS. `uncapped` are the networks that no cap applies to: tests come
-    from one address, whatever they play.
+    from one address, whatever they play. `site` is a site.conf to use instead of one made of all this.
     """
 
     name = "nginx"
@@ -45,6 +45,7 @@ class Nginx:
         certificate: Path | None = None,
         key: Path | None = None,
         uncapped: Sequence[str] = ("127.0.0.1",),
+        site: str = "",
     ) -> None:
         program = find()
         if program is None:
@@ -56,6 +57,7 @@ class Nginx:
         self.processes = processes
         self.tls = (certificate, key) if certificate and key else None
         self.uncapped = uncapped
+        self.site = site
         self.access_log = self.directory / "access.log"
         here = self.directory
         options: list[str | Path] = ["-p", here, "-c", here / "nginx.conf", "-e", "stderr"]
@@ -66,7 +68,7 @@ class Nginx:
         """Start it. Does not wait."""
         for file in CONFIGURATION.glob("*.conf"):
             self._write(file.name, file.read_text())
-        self._write("site.conf", self._site())
+        self._write("site.conf", self._places() + (self.site or self._site()))
         if self.tls:
             for name, file in zip(("certificate.pem", "key.pem"), self.tls, strict=True):
                 self._write(name, file.read_text())
@@ -94,16 +96,19 @@ class Nginx:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def _places(self) -> str:
+        """For what the user that we run as must be able to write."""
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        return "".join(f"{kind}_temp_path {kind};\n" for kind in kinds)
+
     def _site(self) -> str:
-        places = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         listen = f"listen 127.0.0.1:{self.port}{' ssl' if self.tls else ''}"
         lines = [
             "geo $uncapped { default 0;",
             *(f"{network} 1;" for network in self.uncapped),
             "}",
-            f"access_log {self.access_log} line;",
-            *(f"{place}_temp_path {self.directory}/{place};" for place in places),
-            f"proxy_cache_path {self.directory}/static keys_zone=static:1m use_temp_path=off;",
+            "access_log access.log line;",
+            "proxy_cache_path static keys_zone=static:1m use_temp_path=off;",
             "upstream shop { zone shop 64k; least_conn;",
             *(f"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;" for port in self.processes),
             "}",
