@@ -54,7 +54,7 @@ def _secrets() -> tuple[str, ...]:
 
 
 def _configured() -> Iterator[str]:
-    yield from (settings.SECRET_KEY, settings.STRIPE_SECRET_KEY, settings.EMAIL_HOST_PASSWORD)
+    yield from (settings.SECRET_KEY, settings.STRIPE_SECRET_KEY, settings.EMAIL_HOST_PASSWORD or "")
     yield from settings.STRIPE_WEBHOOK_SECRETS
     yield from (str(database.get("PASSWORD") or "") for database in settings.DATABASES.values())
     yield from _passwords(settings.CHANNEL_LAYERS)
