@@ -213,6 +213,7 @@ CSRF_TRUSTED_ORIGINS = SITE_ORIGINS
 _HTTPS = _public.scheme == "https"
 # __Host- keeps other hosts of the domain from setting them. Browsers want HTTPS for it.
 _cookie = "__Host-" if _HTTPS else ""
+SESSION_ENGINE = "project.sessions"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookie}sessionid", f"{_cookie}csrftoken"
 GUEST_COOKIE_NAME, MESSAGES_COOKIE_NAME = f"{_cookie}guest", f"{_cookie}messages"
 MESSAGE_STORAGE = "project.cookies.Messages"

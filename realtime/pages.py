@@ -8,6 +8,10 @@ from typing import Any
 from realtime.fragments import OVERLAP, Fragment
 from shop.visits import Visit
 
+PATIENCE = 30
+"""Seconds in which a page has to make room for its next message."""
+NOT_READING = 4408
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
 
@@ -59,12 +63,14 @@ class Page:
             return version > self._versions[key][0]
         return changed_at >= self.floor
 
-    def offer(self, fragment: Fragment) -> None:
+    def offer(self, fragment: Fragment) -> bool:
         """Send it if it is news; what is old or known already is dropped here and nowhere else."""
-        if self.wants(*fragment.state):
-            self._mail.pop(fragment.key, None)  # what is newer is sent later: a whole list after its rows
-            self._mail[fragment.key] = fragment
-            self._deliver()
+        if not self.wants(*fragment.state):
+            return False
+        self._mail.pop(fragment.key, None)  # what is newer is sent later: a whole list after its rows
+        self._mail[fragment.key] = fragment
+        self._deliver()
+        return True
 
     def confirm(self, word: str = "") -> None:
         """A sweep found it in order: mail goes out from now on, and after it the word, if there is one."""
@@ -98,7 +104,10 @@ class Page:
     async def _write(self) -> None:
         try:
             while text := self._next():
-                await self._send({"type": "websocket.send", "text": text})
+                async with asyncio.timeout(PATIENCE):
+                    await self._send({"type": "websocket.send", "text": text})
+        except TimeoutError:
+            self.end(NOT_READING)
         except Exception:  # noqa: BLE001  the socket is gone; its consumer hears of it and leaves
             self.shut()
         finally:
