@@ -14,6 +14,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.conf import settings
 
+from realtime.gauges import webhook_answers
 from shop.webhooks import MAX_BODY, answer
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ async def stripe_webhook(scope: Scope, receive: Receive, send: Send) -> None:
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("A webhook could not be recorded: %s\n%s", type(error).__name__, where)
         status, text = 500, "Not recorded.\n"
+    webhook_answers.labels(status).observe(time.perf_counter() - received)
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(text)).encode()),

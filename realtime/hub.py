@@ -5,9 +5,11 @@ import logging
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection
+from contextvars import Context
 
 from channels.layers import get_channel_layer
 
+from realtime import gauges
 from realtime.fragments import Fragment
 from realtime.pages import Page
 from realtime.sweep import Sweep
@@ -59,8 +61,9 @@ class Hub:
         self._layer = get_channel_layer()
         self._channel = f"shopbell.hub.{uuid.uuid4().hex}"
         keeper = Sweep(self)
+        # Not in the context of the page that happened to be the first.
         jobs = [self._listen, self._follow_topics, keeper.greet, keeper.inform, keeper.patrol]
-        self._tasks = [asyncio.create_task(_forever(job)) for job in jobs]
+        self._tasks = [asyncio.create_task(_forever(job), context=Context()) for job in jobs]
 
     def join(self, page: Page) -> bool:
         """Show the page its topics from now on; it waits for its first sweep, some 50 ms away.
@@ -97,11 +100,17 @@ class Hub:
         """Offer it to the pages that show its topic; a hint is looked into by a sweep."""
         pages = self._by_topic.get(fragment.topic, ())
         if fragment.html:
-            for page in pages:
-                page.offer(fragment)
+            taken = sum([page.offer(fragment) for page in pages])
+            gauges.pushes.offered(len(pages), taken)
+            if taken:
+                self.say_when_sent(fragment, "hurried")
         elif any(page.wants(*fragment.state) for page in pages):
             self.hints[fragment.topic, fragment.key] = fragment
             self.hinted.set()
+
+    def say_when_sent(self, fragment: Fragment, way: str) -> None:
+        """Note how old it is when its pages have it: they write in the order in which it was offered."""
+        self.loop.call_soon(gauges.pushes.handed_over, fragment, way)
 
     def showing(self, groups: Collection[str]) -> set[Page]:
         """The pages that show any of these."""
@@ -149,5 +158,6 @@ async def _forever(step: Callable[[], Awaitable[None]]) -> None:
         try:
             await step()
         except Exception as error:  # noqa: BLE001
+            gauges.hub_failures.labels(step.__name__).inc()
             log.warning("%s failed, again in %s s: %r", step.__qualname__, RETRY, error)
             await asyncio.sleep(RETRY)

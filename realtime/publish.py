@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from contextvars import Context
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
+from realtime import gauges
 from realtime.fragments import Fragment
 from realtime.hub import PATIENCE, Hub, running_hub
 
@@ -46,7 +48,7 @@ def post(hub: Hub, fragment: Fragment) -> None:
     if address not in _outbox or _outbox[address].version < fragment.version:
         _outbox[address] = fragment
     if _postman is None or _postman.done() or _postman.get_loop() is not hub.loop:
-        _postman = hub.loop.create_task(_empty_outbox())
+        _postman = hub.loop.create_task(_empty_outbox(), context=Context())
 
 
 async def _empty_outbox() -> None:
@@ -67,6 +69,8 @@ async def _send(fragment: Fragment) -> bool:
         async with asyncio.timeout(PATIENCE):
             await get_channel_layer().group_send(fragment.topic, fragment.message)
     except Exception as error:  # noqa: BLE001  Redis and its client fail in many ways, and all mean the same
+        gauges.publishes.labels("late" if isinstance(error, TimeoutError) else "failed").inc()
         log.warning("Not hurried, the sweep will bring it: %s (%s)", fragment.key, type(error).__name__)
         return False
+    gauges.publishes.labels("taken").inc()
     return True

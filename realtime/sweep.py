@@ -6,6 +6,7 @@ same sweep at once, so nothing falls between its rendering and its socket. Hints
 
 import asyncio
 import json
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from channels.db import database_sync_to_async
 from django.db.models import Q
 from django.utils import timezone
 
+from realtime import gauges
 from realtime.feeds import Feeds, depends_on_the_day, feeds_in, list_fragments
 from realtime.fragments import (
     OVERLAP,
@@ -114,7 +116,7 @@ class Sweep:
             oldest = min((page.rendered_at for page in waiting), default=0)
             was = timezone.localdate(datetime.fromtimestamp(max(oldest, 0), UTC))
             which = changed_since(since, new_day=was != self._day)
-            await self._over(waiting, which, say=True)
+            await self._over(waiting, which, "greet", say=True)
         except Exception:
             self._hub.waiting |= waiting & self._hub.pages
             self._hub.somebody_waits.set()
@@ -129,7 +131,7 @@ class Sweep:
         late, self._panels.late = self._panels.late, set()
         pages = self._hub.showing({hint.topic for hint in hints.values()} | late)
         try:
-            await self._over(pages, hinted_at(hints.values()))
+            await self._over(pages, hinted_at(hints.values()), "inform")
         except Exception:
             self._hub.hints = hints | self._hub.hints
             self._panels.late |= late
@@ -146,26 +148,29 @@ class Sweep:
         owed, self._owed = self._owed, set()
         which = changed_since(since, new_day=day != self._day, owed=owed)
         try:
-            as_of = await self._over(pages, which, say=self._patrols % HEARTBEAT == 0)
+            as_of = await self._over(pages, which, "patrol", say=self._patrols % HEARTBEAT == 0)
         except Exception:
             self._owed |= owed
             raise
         self._day = day
+        gauges.pushes.patrolled_at = time.monotonic()
         if as_of:
             self._seen_until = as_of - OVERLAP
             for page in pages:
                 page.forget_before(self._seen_until)
 
-    async def _over(self, pages: Collection[Page], which: Which, *, say: bool = False) -> float | None:
+    async def _over(
+        self, pages: Collection[Page], which: Which, kind: str, *, say: bool = False
+    ) -> float | None:
         """Sweep over some pages; returns the database's time before it looked, None if there was nobody."""
         if not pages:
             return None
         by_topic = _by_topic(pages)
         visits = {page.visit for page in pages}
-        news: News = await database_sync_to_async(look)(by_topic, visits, which, self._panels)
+        with gauges.sweeps.labels(kind).time():
+            news: News = await database_sync_to_async(look)(by_topic, visits, which, self._panels)
         for fragment in news.fragments:
-            for page in by_topic[fragment.topic]:
-                page.offer(fragment)
+            self._offer(fragment, by_topic[fragment.topic], kind, news.as_of)
         self._owed |= news.unread
         word = json.dumps({"as_of": news.as_of}) if say else ""
         for page in self._hub.pages.intersection(pages):
@@ -178,13 +183,24 @@ class Sweep:
             self._hub.loop.call_at(self._late_at, self._hub.hinted.set)
         return news.as_of
 
+    def _offer(self, fragment: Fragment, pages: Collection[Page], kind: str, as_of: float) -> None:
+        taken = sum([page.offer(fragment) for page in pages])
+        gauges.pushes.offered(len(pages), taken)
+        if taken and kind != "greet":  # what changed before a page came was late for nobody
+            self._hub.say_when_sent(fragment, "patrol" if kind == "patrol" else "hinted")
+        if kind == "patrol" and fragment.changed_at < as_of - gauges.HURRY:
+            gauges.pushes.mended += taken
+
 
 def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) -> News:
     """Ask the database. What no page wants is not rendered, so a quiet patrol renders nothing."""
+    asked = time.time()
     as_of = database_now().timestamp()
+    gauges.pushes.compare_clocks(asked, as_of, time.time())
     lists = _to_send_whole(pages, which)
     by_row = {topic: them for topic, them in pages.items() if topic not in lists}
     whole, unread = list_fragments(lists)
+    gauges.unread_lists.inc(len(unread))
     fragments = [
         *_order_fragments(by_row, _wanted_orders(by_row, which)),
         *whole,

@@ -24,7 +24,7 @@ from stripe.params import EventListParams
 
 from shop import refunds, tracing
 from shop.checkout import end, end_abandoned, forsake, is_unknown, retrieve
-from shop.models import Order, Outcome, Refund, RefundStatus, Source, StripeEvent
+from shop.models import Order, Outcome, ReconcilerTally, Refund, RefundStatus, Source, StripeEvent
 from shop.models.moves import HOLDING
 from shop.patience import OutOfPatience, Patience
 from shop.sessions import SessionFacts, apply_session
@@ -43,6 +43,8 @@ REACH = timedelta(days=3)
 """How far back undelivered events are asked for: as long as Stripe goes on trying; it keeps them 30 days."""
 PER_PAGE = 100
 """Events; Stripe gives no more at once."""
+COUNTED = ("orders_asked", "orders_changed", "events_applied", "failed", "unanswered")
+"""Of the summary, for ReconcilerTally."""
 AT_ONCE = 8
 """Requests at a time, of the hundred a second that Stripe allows."""
 
@@ -71,6 +73,8 @@ class Reconciler:
     every_order: bool = False
     """Whether those are asked for, too, that were not long ago."""
     reach: timedelta = REACH
+    delivered_too: bool = False
+    """Whether events are fetched, too, that were delivered: to a database that is lost."""
     dry_run: bool = False
     progress: Callable[[Summary], None] = lambda _summary: None
     patience: Patience = field(default_factory=Patience)
@@ -85,7 +89,14 @@ class Reconciler:
                 self.progress(self.summary)
         except OutOfPatience as end:
             self._stop(end)
+        if not self.dry_run:
+            await self._safely(self._write_down(), "the tally")
         return self.summary
+
+    async def _write_down(self) -> None:
+        counts = {name: getattr(self.summary, name) for name in COUNTED}
+        add = partial(ReconcilerTally.add, **counts, stopped=int(bool(self.summary.stopped)))
+        await sync_to_async(add)()
 
     async def undelivered_events(self) -> None:
         """Put what Stripe could not deliver into the inbox; a delivery that comes later is a repeated one.
@@ -204,11 +215,12 @@ class Reconciler:
         """Stripe's pages, newest first."""
         since = int((timezone.now() - self.reach).timestamp())
         params: EventListParams = {
-            "delivery_success": False,
             "types": list(HANDLERS),
             "created": {"gte": since},
             "limit": PER_PAGE,
         }
+        if not self.delivered_too:
+            params["delivery_success"] = False
         more = True
         while more:
             page = await self.patience.ask(

@@ -1,12 +1,20 @@
 """/metrics: what monitoring reads, and who may."""
 
+import re
+from datetime import timedelta
+from io import StringIO
 from ipaddress import ip_network
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from project.settings import BASE_DIR
 from shop import flight, tasks
+from shop.dashboard.checkouts import open_checkouts
 from shop.models import Order, StripeEvent
 from tests import factories
 from tests.local_stripe import eventually
@@ -75,12 +83,14 @@ def test_it_counts_what_was_refused_and_why(client, monkeypatch):
     assert eventually(lambda: values().get(name) == 2)
 
 
-def test_it_counts_open_checkouts():
+def test_it_counts_open_checkouts_as_the_dashboard_does():
     Order.objects.filter(pk=factories.order().pk).update(stripe_session_id="cs_1")
     factories.order()
+    over = factories.order()
+    Order.objects.filter(pk=over.pk).update(checkout_expires_at=Now() - timedelta(hours=1))
     factories.paid_order()
 
-    assert values()["shopbell_open_checkouts",] == 1
+    assert values()["shopbell_open_checkouts",] == open_checkouts()["count"] == 3
 
 
 @pytest.mark.django_db(transaction=True)
@@ -88,6 +98,83 @@ def test_it_says_how_long_the_workers_queue_is():
     before = values()["shopbell_jobs", "todo"]
     tasks.look_up_refunds.configure().defer(order_id=1)
     assert values()["shopbell_jobs", "todo"] == before + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_for_how_long_the_oldest_job_has_waited():
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+    assert values()["shopbell_jobs_oldest_seconds",] == 0
+
+    tasks.look_up_refunds.configure(schedule_in={"hours": 1}).defer(order_id=1)
+    assert values()["shopbell_jobs_oldest_seconds",] == 0, "its time has not come"
+    tasks.look_up_refunds.configure().defer(order_id=1)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_events SET at = at - interval '1 hour'")
+    assert 3600 <= values()["shopbell_jobs_oldest_seconds",] < 3700
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_what_the_reconciler_did_and_when(stripe, shopper, bell):
+    assert values()["shopbell_reconciler_rounds_total",] == 0
+    assert ("shopbell_reconciler_age_seconds",) not in values()
+    shopper.get("/")
+    shopper.post("/checkout/", {f"quantity-{bell.slug}": 1})
+    stripe.pay(stripe.client().v1.checkout.sessions.retrieve(Order.objects.get().stripe_session_id or ""))
+
+    call_command("reconcile", "--older-than=0", stdout=StringIO())
+    read = values()
+    assert read["shopbell_reconciler_rounds_total",] == 1
+    assert read["shopbell_reconciler_orders_asked_total",] == 1
+    assert read["shopbell_reconciler_mended_total", "orders"] == 1
+    assert 0 <= read["shopbell_reconciler_age_seconds",] < 60
+
+    call_command("reconcile", "--dry-run", stdout=StringIO())
+    assert values()["shopbell_reconciler_rounds_total",] == 1
+    call_command("reconcile", stdout=StringIO())
+    assert values()["shopbell_reconciler_rounds_total",] == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_speaks_for_itself_while_the_database_does_not_answer():
+    assert values()["shopbell_database_up",] == 1
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE shop_stripeevent RENAME TO elsewhere")
+        try:
+            read = values()
+        finally:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO shop_stripeevent")
+
+    assert read["shopbell_database_up",] == 0
+    assert read["shopbell_sockets_open",] == 0
+    assert read["shopbell_database_connections", "used"] >= 1
+    assert ("shopbell_webhook_alarm", "silence") not in read
+
+
+def test_it_is_written_as_prometheus_reads_it():
+    families = list(text_string_to_metric_families(scrape().text))
+    names = [family.name for family in families]
+    assert len(names) == len(set(names))
+    for family in families:
+        assert family.documentation, family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
+        assert family.name.startswith(("shopbell_", "process_"))
+        for sample in family.samples:
+            assert family.type != "counter" or sample.name.endswith(("_total", "_created")), sample.name
+    ours = [name for name in names if name.startswith("shopbell_")]
+    assert not [name for name in ours if re.search("_(ms|milliseconds|minutes|kb|mb)(_|$)", name)]
+
+
+@pytest.mark.parametrize("file", ["deploy/alerts.yml", "docs/operations.md"])
+def test_what_is_written_about_it_names_what_there_is(file, stripe, deliver, shopper, bell):
+    """So that no alert waits for a number that nobody tells."""
+    call_command("reconcile", stdout=StringIO())
+    told = {name for name, *_labels in values()}
+    told |= {re.sub("_(total|bucket|sum|count)$", "", name) for name in told}
+
+    named = set(re.findall(r"\bshopbell_\w+", (BASE_DIR / file).read_text()))
+    assert named
+    assert named <= told
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])

@@ -7,7 +7,7 @@ time is over and Stripe has not said so. It holds its goods until then.
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from shop.models import Order, OrderLine, PaymentStatus
 
@@ -15,18 +15,22 @@ MOST = 20
 """Shown one by one, those that end first."""
 
 
+def pending() -> QuerySet[Order]:
+    """All that are open."""
+    return Order.objects.filter(payment_status=PaymentStatus.PENDING)
+
+
 def open_checkouts() -> dict[str, Any]:
     """`checkouts`: orders with lines, those that end first; and sums over all. Four queries."""
-    pending = Order.objects.filter(payment_status=PaymentStatus.PENDING)
     own = Q(currency=settings.CURRENCY)
-    sums = pending.aggregate(
+    sums = pending().aggregate(
         count=Count("pk"),
         at_stripe=Count("stripe_session_id"),
         amount=Sum("amount_total", filter=own, default=0),
     )
     held = OrderLine.objects.filter(order__payment_status=PaymentStatus.PENDING)
     sums |= held.aggregate(units_held=Sum("quantity", default=0))
-    soonest = pending.prefetch_related("lines").order_by("checkout_expires_at", "pk")[:MOST]
+    soonest = pending().prefetch_related("lines").order_by("checkout_expires_at", "pk")[:MOST]
     checkouts = [
         {
             "public_id": order.public_id,
