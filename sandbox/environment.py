@@ -12,6 +12,9 @@ from sandbox.problem import Problem
 
 ROOT = Path(__file__).resolve().parent.parent
 
+ONE_NETWORK = dict.fromkeys(("CHECKOUT_NETWORK_RATE", "LINKS_RATE", "SIGNUP_RATE"), "")
+"""All who come to a sandbox come from one address: no limits for a network, unless somebody sets them."""
+
 
 def read_dotenv() -> None:
     """Take what `.env` says into our environment, as the shop does. The real environment wins."""
@@ -34,7 +37,7 @@ def password_of(username: str) -> str:
 def shop_environment(data_dir: Path, port: int, stripe_port: int) -> dict[str, str]:
     """All but the addresses of the servers. Raises Problem when Stripe is set up by half."""
     kept = kept_secrets(data_dir / "secrets.env")
-    env = dict(os.environ)
+    env = ONE_NETWORK | os.environ
     env["DATA_DIR"] = str(data_dir)
     env["SECRET_KEY"] = given("SECRET_KEY") or kept["SECRET_KEY"]
     env["PUBLIC_URL"] = given("PUBLIC_URL") or f"http://127.0.0.1:{port}"

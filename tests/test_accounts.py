@@ -245,13 +245,13 @@ def test_changing_the_password_logs_out_everywhere_else(client, ada):
     assert "Log in" in elsewhere.get("/").text
 
 
-def test_a_forgotten_password_is_replaced_by_mail(client, ada, mailoutbox):
+def test_a_forgotten_password_is_replaced_by_mail(client, ada, mailoutbox, settings):
     response = client.post("/accounts/password_reset/", {"email": "ada@example.com"}, follow=True)
     assert response.status_code == 200
 
     [mail] = mailoutbox
     assert mail.to == ["ada@example.com"]
-    [address] = re.findall(r"https?://testserver(/\S+)", mail.body)
+    [address] = re.findall(rf"{settings.PUBLIC_URL}(/\S+)", mail.body)
     form = client.get(address, follow=True)
     assert "testserver" not in form.request["PATH_INFO"]
     done = client.post(form.request["PATH_INFO"], {"new_password1": NEW, "new_password2": NEW}, follow=True)
