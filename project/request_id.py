@@ -25,10 +25,10 @@ def with_request_id(application: Application) -> Application:
 
     async def named(scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _given(scope) or secrets.token_hex(8)
-        tracing.bind(request=request_id)  # in this connection's task, and ends with it
         logs.note_client(scope)
         answer = _telling(send, request_id) if scope["type"] == "http" else send
-        await application(scope, receive, answer)
+        with tracing.afresh(request=request_id):
+            await application(scope, receive, answer)
 
     return named
 
