@@ -14,8 +14,8 @@ from django.conf import settings  # noqa: E402  needs the apps that the line abo
 from django.urls import reverse  # noqa: E402
 
 from project import daphne_requests, daphne_sockets, daphne_stop, logs, proxies  # noqa: E402
-from project.bodies import limited  # noqa: E402
 from project.headers import with_headers  # noqa: E402
+from project.intake import limited  # noqa: E402
 from project.request_id import with_request_id  # noqa: E402
 from project.static import StaticFiles  # noqa: E402
 from project.webhook_door import stripe_webhook  # noqa: E402
@@ -31,6 +31,7 @@ daphne_stop.install()
 logs.install()
 static = StaticFiles()
 WEBHOOK = reverse("stripe_webhook")
+guarded_pages = limited(pages)
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +41,7 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] == WEBHOOK and scope["method"] == "POST":
         await stripe_webhook(scope, receive, send)
     else:
-        await limited(pages)(scope, receive, send)
+        await guarded_pages(scope, receive, send)
 
 
 by_protocol = with_request_id(ProtocolTypeRouter({"http": with_headers(http), "websocket": sockets}))

@@ -8,7 +8,7 @@ from typing import Any
 
 from daphne import http_protocol
 
-from project.bodies import MOST
+from project.intake import MOST
 
 LINGERING = 5
 """Seconds in which a client that is still sending may read why it is refused, before the line is cut."""
@@ -46,12 +46,14 @@ class Channel(http_protocol.http.HTTPChannel):  # type: ignore[misc]
             super().resetTimeout()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        if self._refused:
-            return
         super().dataReceived(data)
         if self.line_mode and not self._busyReceiving and b"\n" in self._buffer:
             # A line that does not end as lines do: it would wait for its end until the time is over.
             self._respondToBadRequestAndDisconnect()
+
+    def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
+        if not self._refused:
+            super().rawDataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802
         if line.startswith((b" ", b"\t")):  # a folded header: proxies differ about what it says
@@ -85,6 +87,7 @@ class Channel(http_protocol.http.HTTPChannel):  # type: ignore[misc]
         if not self._refused:
             self._refused = True
             self.transport.write(TOO_LARGE)
+            self.transport.loseWriteConnection()
             self._abortingCall = self.callLater(LINGERING, self.forceAbortClient)
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802

@@ -18,6 +18,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from bench.stage import resident
 from sandbox import parts
 from sandbox.kept_secrets import new_secret
 from sandbox.mail import Mailbox, mailbox_url
@@ -129,6 +130,10 @@ class Stack:
                 yield
             finally:
                 page.post(f"/control/endpoints/{endpoint['id']}/enable").raise_for_status()
+
+    def memory(self) -> int:
+        """Bytes that the web process has now."""
+        return resident(self.daphne)
 
     def kill_daphne(self) -> None:
         self.daphne.kill()

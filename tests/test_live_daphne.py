@@ -1,16 +1,13 @@
 """What a client of the real web process sees: close codes, refusals, and never a traceback in the log."""
 
-import html
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
+from tests.raw import Visit
 from tests.stack import Stack
 
 
@@ -21,27 +18,9 @@ def _no_traceback(stack: Stack) -> Iterator[None]:
     assert "Traceback" not in stack.daphne.log.read_text()[before:]
 
 
-class Visit:
-    """The shop page, loaded by a new browser."""
-
-    def __init__(self, stack: Stack) -> None:
-        with httpx.Client(trust_env=False) as client:
-            page = client.get(stack.url).text
-            self.cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-        address = re.search(r'hx-ws:connect="([^"]+)"', page)
-        assert address is not None
-        self.address = html.unescape(address[1])
-        self.stack = stack
-
-    def connect(self, address: str = "", **differently: Any) -> ClientConnection:
-        options = {"origin": self.stack.url, "additional_headers": {"Cookie": self.cookies}}
-        url = self.stack.url.replace("http", "ws", 1) + (address or self.address)
-        return connect(url, proxy=None, open_timeout=10, **options | differently)
-
-
 @pytest.fixture
 def visit(stack: Stack) -> Visit:
-    return Visit(stack)
+    return Visit(stack.url)
 
 
 def closed(socket: ClientConnection) -> int:
@@ -61,13 +40,30 @@ def test_a_page_that_says_anything_is_closed_with_1008(visit, frame):
         assert closed(socket) == 1008
 
 
-def test_ten_megabytes_are_not_even_read(visit):
+@pytest.mark.parametrize("frame", ["x" * 10_000_000, b"\0" * 65_537], ids=["text", "binary"])
+def test_more_than_64_kilobytes_are_not_even_read(visit, frame):
     with visit.connect() as socket:
         socket.recv(timeout=10)
         with suppress(ConnectionClosed):
-            socket.send("x" * 10_000_000)
+            socket.send(frame)
         # The line may break before the reason has come through.
         assert closed(socket) in (1009, 1006)
+
+
+def test_the_first_bytes_of_a_large_frame_are_enough_to_close_it(visit, stack):
+    with visit.open() as line:
+        line.say(b"\x82\xff" + (10_000_000).to_bytes(8) + b"mask" + b"x")
+        assert b"\x03\xf1" in line.hear_out()  # 1009, and why
+
+
+def test_a_message_that_comes_in_many_frames_is_not_kept_either(visit, stack):
+    before = stack.memory()
+    with visit.open() as line, suppress(ConnectionError):
+        line.say(b"\x02\xfe\xff\xffmask" + b"x" * 65_535)
+        for _ in range(300):
+            line.say(b"\x00\xfe\xff\xffmask" + b"x" * 65_535)
+        assert b"\x03\xf1" in line.hear_out()
+    assert stack.memory() - before < 8_000_000
 
 
 def test_a_page_with_a_false_ticket_is_closed_with_4401(visit):

@@ -1,4 +1,7 @@
-"""How much of a request's body is taken, whatever server we run under: bodies are counted as they come."""
+"""What Django is not asked to take, whatever server we run under: large bodies, and NUL in a query.
+
+Django's own pages hand a query on to PostgreSQL, which refuses NUL; our forms refuse it themselves.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -6,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 MOST = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-"""Bytes. Daphne is stopped at the same number before it has read them (project/daphne_requests.py)."""
+"""Bytes of a body. Under Daphne they are counted before it takes them (project/daphne_requests.py)."""
 
 Scope = dict[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -19,7 +22,7 @@ class TooMuch(Exception):
 
 
 def limited(application: Application) -> Application:
-    """The same application, in front of which 413 is answered to what is too large."""
+    """The same application, in front of which 413 and 400 are answered."""
 
     async def within_limits(scope: Scope, receive: Receive, send: Send) -> None:
         taken = 0
@@ -32,10 +35,17 @@ def limited(application: Application) -> Application:
                 raise TooMuch
             return message
 
+        if b"%00" in scope["query_string"]:
+            await _refuse(send, 400)
+            return
         try:
             await application(scope, counted, send)
         except TooMuch:
-            await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close")]})
-            await send({"type": "http.response.body", "body": b""})
+            await _refuse(send, 413)
 
     return within_limits
+
+
+async def _refuse(send: Send, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": b""})
