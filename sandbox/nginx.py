@@ -110,7 +110,7 @@ class Nginx:
             "access_log access.log line;",
             "proxy_cache_path static keys_zone=static:1m use_temp_path=off;",
             "upstream shop { zone shop 64k; least_conn;",
-            *(f"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;" for port in self.processes),
+            *(f"server 127.0.0.1:{port} max_fails=2 fail_timeout=1s;" for port in self.processes),
             "}",
             f"server {{ {listen} default_server; {self._certificate()} return 400; }}",
             f"server {{ {listen}; {self._certificate()} server_name 127.0.0.1 localhost;",

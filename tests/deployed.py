@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sandbox import apt, nginx, parts
 from sandbox.nginx import Nginx
 from sandbox.ports import free_port
 from sandbox.processes import stop_all
+from tests.local_stripe import eventually
 from tests.stack import Stack
 
 
@@ -27,7 +29,8 @@ class Deployed(Stack):
     def __init__(self, directory: Path, *, count: int = 2, **differently: Any) -> None:
         super().__init__(directory)
         logs = directory / "logs"
-        self.env |= {"BEHIND_PROXY": "true", "TRUSTED_PROXIES": "127.0.0.1"}
+        self.env["TRUSTED_PROXIES"] = "127.0.0.1"
+        self.env["CHECKOUT_NETWORK_RATE"] = ""  # all shoppers of a test come from one address
         self.ports = [free_port() for _ in range(count)]
         self.processes = [
             parts.daphne(port, env=self.env, logs=logs, name=f"daphne-{number}")
@@ -43,11 +46,22 @@ class Deployed(Stack):
         super().__exit__(*failure)
 
     def start_daphne(self) -> None:
-        for process in self.processes:
-            process.start()
-        for process, port in zip(self.processes, self.ports, strict=True):
-            process.wait_until(parts.is_ready(port))
         self.nginx.start().wait_until_ready()
+        self.start_processes(*range(len(self.processes)))
+
+    def start_processes(self, *numbers: int) -> None:
+        """Some of them, again; returns when nginx has noticed."""
+        for number in numbers:
+            self.processes[number].start()
+        for number in numbers:
+            self.processes[number].wait_until(parts.is_ready(self.ports[number]))
+            eventually(lambda number=number: self._is_asked(number))
+
+    def _is_asked(self, number: int) -> bool:
+        before = len(self.nginx.access_log.read_text())
+        httpx.get(f"{self.url}/healthz", trust_env=False)
+        said = eventually(lambda: self.nginx.access_log.read_text()[before:])
+        return f'{self.ports[number]}" process_status="200"' in said
 
 
 def deployed(directory: Path) -> Iterator[Deployed]:

@@ -15,7 +15,6 @@ from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from sandbox import parts
 from sandbox.nginx import Nginx
 from sandbox.ports import free_port
 from tests.deployed import Deployed, deployed
@@ -58,14 +57,6 @@ class Visit(Browser):
             proxy=None,
             open_timeout=10,
         )
-
-
-def start(shop: Deployed, *numbers: int) -> None:
-    """Some of the processes, again."""
-    for number in numbers:
-        shop.processes[number].start()
-    for number in numbers:
-        shop.processes[number].wait_until(parts.is_ready(shop.ports[number]))
 
 
 @contextmanager
@@ -132,7 +123,7 @@ def test_a_dead_process_is_missed_by_nobody(shop):
         with visit.connect() as socket:
             assert socket.recv(timeout=10)
     finally:
-        start(shop, 0)
+        shop.start_processes(0)
 
 
 def test_who_is_at_the_checkout_gets_there_though_the_process_is_told_to_stop(shop):
@@ -148,7 +139,7 @@ def test_who_is_at_the_checkout_gets_there_though_the_process_is_told_to_stop(sh
             assert answer.result().headers["Location"].startswith(f"http://127.0.0.1:{shop.stripe_port}/")
             assert all(process.wait(10) for process in shop.processes)
         finally:
-            start(shop, 0, 1)
+            shop.start_processes(0, 1)
 
 
 def test_a_rolling_restart_fails_no_page_no_checkout_and_no_webhook(shop):
@@ -160,12 +151,12 @@ def test_a_rolling_restart_fails_no_page_no_checkout_and_no_webhook(shop):
                 process.ask_to_stop()
                 assert process.wait(20)
                 traffic.goes_on()
-                start(shop, number)
+                shop.start_processes(number)
                 # Told to come again by a code of its own; those of the other process stay.
                 codes = [socket.close_code for socket in sockets if socket.state is State.CLOSED]
                 assert 0 < len(codes) < len(sockets)
                 assert set(codes) == {1012}
-            traffic.goes_on()
+        traffic.goes_on()
     assert traffic.troubles == []
     assert traffic.events <= set(ask(shop, "SELECT id FROM shop_stripeevent"))
     with Visit(shop).connect() as socket:

@@ -11,7 +11,7 @@ import httpx
 
 from sandbox.shoppers.pages import Page
 from tests import stripe_events
-from tests.local_stripe import eventually
+from tests.local_stripe import GOOD_CARD, eventually
 from tests.stack import Stack
 
 ENDLESS = "door-chime"
@@ -42,6 +42,15 @@ class Browser:
         return self.client.post(
             form.action, data=fields | {f"quantity-{ENDLESS}": "1"}, headers={"Origin": self.origin}
         )
+
+    def pay(self, payment_page: str) -> httpx.Response:
+        """Fill in Stripe's page with a good card, and come back to the shop: the order's own page."""
+        answer = self.client.get(payment_page)
+        form = Page(str(answer.url), answer.status_code, answer.text).form("payment-form")
+        assert form is not None
+        card = {"method": "card", "cardNumber": GOOD_CARD, "cardExpiry": "12 / 34", "cardCvc": "123"}
+        who = {"email": "ada@example.com", "billingName": "Ada Lovelace"}
+        return self.client.post(form.action, data=form.fields | card | who, follow_redirects=True)
 
     @property
     def origin(self) -> str:

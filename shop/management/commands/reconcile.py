@@ -29,6 +29,11 @@ class Command(BaseCommand):
             help="fetch undelivered events of so many days; Stripe keeps 30 (default: %(default)s)",
         )
         parser.add_argument(
+            "--delivered-too",
+            action="store_true",
+            help="fetch events, too, that were delivered: after a backup was restored (docs/operations.md)",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="ask Stripe, but change nothing here or there"
         )
 
@@ -37,6 +42,7 @@ class Command(BaseCommand):
             older_than=timedelta(minutes=options["older_than"]),
             every_order=True,
             reach=timedelta(days=options["days"]),
+            delivered_too=options["delivered_too"],
             dry_run=options["dry_run"],
             progress=self._show,
         )
