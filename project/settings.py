@@ -18,7 +18,8 @@ from shop.money import CURRENCIES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+if (BASE_DIR / ".env").is_file():  # or it would say so, before there is a log
+    env.read_env(BASE_DIR / ".env")
 
 # --- who we are -----------------------------------------------------------------------------------
 
@@ -288,6 +289,7 @@ REST_FRAMEWORK = {
 LIMITS = {
     "checkout": _rate("CHECKOUT_RATE", "30/hour"),
     "checkout_network": _rate("CHECKOUT_NETWORK_RATE", "300/hour"),
+    "check": _rate("CHECK_RATE", "60/hour"),
     "links": _rate("LINKS_RATE", "20/hour"),
     "password": _rate("PASSWORD_RATE", "20/hour"),
     "signup": _rate("SIGNUP_RATE", "60/hour"),
@@ -343,6 +345,10 @@ STATICFILES_DIRS = [
 globals().update(env.email("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10  # seconds, for each step of the conversation with the mail server
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Shopbell <shop@localhost>")
+
+# The page of errors that DEBUG shows, and the mail of them (project/errors.py).
+DEFAULT_EXCEPTION_REPORTER = "project.errors.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.errors.Filter"
 
 # One line of logfmt for each thing that happened (project/logs.py), wherever it comes from.
 LOGGING = {
