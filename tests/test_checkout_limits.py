@@ -89,6 +89,17 @@ def test_the_pay_button_of_an_order_counts_as_well(stripe, shopper, bell, limits
 
 
 @pytest.mark.django_db
+def test_stripe_is_not_asked_again_and_again_whether_a_payment_has_arrived(stripe, shopper, bell, limits):
+    limits(check="2/hour")
+    buy(shopper, bell)
+    check = f"/orders/{Order.objects.get().public_id}/check/"
+    answers = [shopper.post(check) for _ in range(3)]
+
+    assert statuses(*answers) == [204, 204, 429]
+    assert answers[-1]["Retry-After"]
+
+
+@pytest.mark.django_db
 def test_a_while_later_there_is_one_more_and_not_all_at_once(stripe, shopper, bell, limits):
     limits(checkout="2/hour")
     buy(shopper, bell)
@@ -109,6 +120,16 @@ def test_what_is_refused_is_not_counted_and_does_not_make_the_wait_longer(stripe
     let_pass(timedelta(minutes=61))
     assert buy(shopper, bell).status_code == 303
     assert statuses(*(buy(Client(), bell) for _ in range(3))) == [303] * 3
+
+
+@pytest.mark.django_db
+def test_who_has_to_wait_for_others_of_her_network_loses_nothing_of_her_own(stripe, shopper, bell, limits):
+    limits(checkout="2/hour", checkout_network="1/hour")
+    buy(shopper, bell)
+    assert statuses(*(buy(shopper, bell) for _ in range(3))) == [429] * 3
+
+    Allowance.objects.filter(key__startswith="checkout_network:").delete()
+    assert buy(shopper, bell).status_code == 303
 
 
 @pytest.mark.django_db

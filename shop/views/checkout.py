@@ -14,7 +14,7 @@ from shop.buying import buy
 from shop.checkout import StripeUnavailable, ask, payment_page
 from shop.checkout import cancel as call_off
 from shop.forms import CartForm
-from shop.limits import TooOften, count_checkout
+from shop.limits import TooOften, count_checkout, take
 from shop.models import Order, PaymentStatus, SoldOut, Source
 from shop.models.clock import database_now
 from shop.shoppers import Shopper, ShopRequest, shopper_of
@@ -73,9 +73,12 @@ async def check(request: ShopRequest, public_id: UUID) -> HttpResponse:
     order = await aget_object_or_404(Order.objects.visible_to(shopper), public_id=public_id)
     if order.is_open:
         try:
+            await sync_to_async(take)(check=shopper.key)
             await ask(order, source=Source.RETURN_PAGE)
         except StripeUnavailable:
             return HttpResponse(status=503)
+        except TooOften as too_often:  # the webhook and the reconciler tell it, too
+            return retry_after(HttpResponse(status=429), too_often)
     return HttpResponse(status=204)
 
 
