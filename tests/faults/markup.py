@@ -65,7 +65,7 @@ def marks(attributes: dict[str, str]) -> str:
     """What of an element's attributes belongs to what it says."""
     return " ".join(
         f"[{name}={value}]"
-        for name, value in attributes.items()
+        for name, value in sorted(attributes.items())
         if name in ("href", "datetime") or (name.startswith("data-") and name not in NOT_SAID)
     )
 
