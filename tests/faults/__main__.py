@@ -1,0 +1,98 @@
+"""`make faults`: the long version, with a report. `--seed N --worlds 1` plays one world again."""
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults import plan
+from tests.faults.broken.mutants import MUTANTS
+from tests.faults.report import Report
+from tests.faults.run import Result, Size, run
+from tests.faults.troubles import Trouble
+
+MUTANT_SEEDS = 3
+"""Worlds that a broken shop gets to show it in."""
+
+
+def main() -> int:
+    """1 if a promise was broken, or a broken shop was not noticed."""
+    options = _options()
+    report = Report(options.report)
+    size = Size(
+        deliveries=options.deliveries // options.worlds,
+        at_once=6,
+        pages=options.sockets,
+        dashboards=24,
+        longest=30,
+        wave=options.sockets,
+    )
+    kills = options.kills // options.worlds
+    for number in range(options.worlds):
+        seed = options.seed + number
+        without_valkey = options.worlds > 1 and number == options.worlds - 1
+        troubles = [
+            one
+            for one in plan.long(seed, kills)
+            if not (without_valkey and "Valkey" in one.name)
+        ]
+        say(f"World {number + 1} of {options.worlds}, seed {seed}" + ", without Valkey" * without_valkey)
+        report.add(_play(seed, troubles, size, without_valkey=without_valkey), troubles, without_valkey=without_valkey)
+    for mutant in () if options.no_mutants else MUTANTS:
+        report.add_mutant(mutant, _noticed(mutant, options.seed))
+    say(report.text())
+    report.write()
+    return 0 if report.good else 1
+
+
+def _play(seed: int, troubles: Sequence[Trouble], size: Size, *, mutant: str = "", without_valkey: bool = False) -> Result:
+    directory = Path(tempfile.mkdtemp(prefix="shopbell-faults-"))
+    directory.chmod(0o711)  # PostgreSQL may run as somebody else, who passes through
+    result = asyncio.run(
+        run(directory, seed, troubles, size, mutant=mutant, without_valkey=without_valkey, say=say)
+    )
+    for violation in result.violations[:20]:
+        say(f"  {violation}")
+    if result.violations:
+        say(f"  {len(result.violations)} broken promises; {directory}/history.jsonl has it all")
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+    return result
+
+
+def _noticed(mutant: str, seed: int) -> str:
+    """The first broken promise in a shop that is broken so; empty if there was none."""
+    say(f"A shop with {mutant.replace('_', ' ')}")
+    for number in range(MUTANT_SEEDS):
+        result = _play(seed + number, plan.short(seed + number), Size(deliveries=700), mutant=mutant)
+        if result.violations:
+            return result.violations[0]
+    return ""
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)  # noqa: T201  it takes half an hour
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    option = parser.add_argument
+    option("--seed", type=int, default=secrets.randbelow(10**6), help="of the first world; the next ones follow")
+    option("--worlds", type=int, default=5, help="how many")
+    option("--deliveries", type=int, default=100_000, help="of webhooks, in all of them")
+    option("--kills", type=int, default=200, help="of processes, in all of them")
+    option("--sockets", type=int, default=500, help="open at a time")
+    option("--no-mutants", action="store_true", help="leave out the broken shops")
+    option("--report", type=Path, help="where to write it", metavar="FILE")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The report of the long version, for docs/faults.md."""
+
+import os
+import platform
+import statistics
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.run import CONVERGED, Result
+from tests.faults.troubles import Trouble
+
+PROMISES = {
+    "A": "every event answered 2xx is recorded, and applied or explained",
+    "B": "each is applied once; money, stock and e-mails equal what Stripe did",
+    "C": "versions on a page only rise",
+    "D": f"all pages equal the database within {CONVERGED:.0f} s of healing",
+    "E": "nothing reaches a page that may not see it",
+    "F": "memory and descriptors return to their level",
+    "G": "where nothing is broken, nothing fails",
+}
+
+
+class Report:
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._began = time.time()
+        self._results: list[Result] = []
+        self._troubles: Counter[str] = Counter()
+        self._kills = 0
+        self._without_valkey: list[int] = []
+        self._noticed: dict[str, str] = {}
+
+    @property
+    def good(self) -> bool:
+        return not any(result.violations for result in self._results) and all(self._noticed.values())
+
+    def add(self, result: Result, troubles: Sequence[Trouble], *, without_valkey: bool) -> None:
+        self._results.append(result)
+        self._troubles.update(trouble.name for trouble in troubles)
+        self._kills += sum(trouble.kills for trouble in troubles)
+        if without_valkey:
+            self._without_valkey.append(result.seed)
+
+    def add_mutant(self, mutant: str, violation: str) -> None:
+        self._noticed[mutant] = violation
+
+    def write(self) -> None:
+        if self._path:
+            self._path.write_text(self.text())
+
+    def text(self) -> str:
+        sections = [self._head(), self._promises(), self._what_happened(), self._speed(), self._mutants()]
+        return "\n\n".join(section for section in sections if section) + "\n"
+
+    def _head(self) -> str:
+        minutes = (time.time() - self._began) / 60
+        seeds = ", ".join(str(result.seed) for result in self._results)
+        return (
+            "# Faults: the long run\n\n"
+            f"`make faults` on {time.strftime('%Y-%m-%d')}, {minutes:.0f} minutes, {os.cpu_count()} cores"
+            f" ({_processor()}), Python {platform.python_version()}. Worlds with seeds {seeds}."
+        )
+
+    def _promises(self) -> str:
+        broken = Counter(violation[0] for result in self._results for violation in result.violations)
+        rows = [f"| {letter} | {promise} | {broken[letter]} |" for letter, promise in PROMISES.items()]
+        return "\n".join(["| | promise | broken |", "|---|---|--:|", *rows])
+
+    def _what_happened(self) -> str:
+        counts: Counter[str] = sum((result.counts for result in self._results), Counter())
+        deliveries = counts["delivery"] + counts["damaged delivery"]
+        lines = [
+            f"{deliveries:,} deliveries of webhooks, {counts['damaged delivery']:,} of them damaged,"
+            f" {counts['held back']:,} events a month late, {counts['lost on the way']:,} lost on the way and sent again;"
+            f" {counts['request']:,} requests of shoppers, staff and their payments; {self._kills} processes killed.",
+        ]
+        if self._without_valkey:
+            lines.append(f"The world with seed {self._without_valkey[0]} had no Valkey at all.")
+        rows = [f"| {name} | {times} |" for name, times in sorted(self._troubles.items())]
+        return "\n".join([*lines, "", "| trouble | times |", "|---|--:|", *rows])
+
+    def _speed(self) -> str:
+        converged = [seconds for result in self._results for seconds in result.converged]
+        logins = [seconds for result in self._results for seconds in result.logins]
+        asked: dict[str, list[float]] = {}
+        for result in self._results:
+            for what, seconds in result.asked.items():
+                asked.setdefault(what, []).extend(seconds)
+        rows = [
+            _row("from healing until a page is true", converged),
+            _row("the log-in page while all pages come at once", logins),
+            *(_row(what, asked[what]) for what in sorted(asked) if _is_told(what)),
+        ]
+        return "\n".join(["| seconds | times | p50 | p99 | most |", "|---|--:|--:|--:|--:|", *rows])
+
+    def _mutants(self) -> str:
+        if not self._noticed:
+            return ""
+        rows = [f"| {name.replace('_', ' ')} | {noticed or '**not noticed**'} |" for name, noticed in self._noticed.items()]
+        return "\n".join(["| a shop with | was noticed by |", "|---|---|", *rows])
+
+
+def _is_told(what: str) -> bool:
+    of, _, during = what.partition(" during ")
+    return of in ("webhook", "checkout") and (during == "nothing" or "Valkey" in during)
+
+
+def _row(what: str, seconds: Sequence[float]) -> str:
+    if not seconds:
+        return f"| {what} | 0 | | | |"
+    ordered = sorted(seconds)
+    p99 = ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
+    return f"| {what} | {len(ordered):,} | {statistics.median(ordered):.3f} | {p99:.3f} | {ordered[-1]:.3f} |"
+
+
+def _processor() -> str:
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return models[0].partition(":")[2].strip() if models else platform.machine()

@@ -1,0 +1,201 @@
+"""What can go wrong, each as a context: hurt on the way in, mended on the way out."""
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import httpx
+import psycopg
+
+from sandbox import parts
+from tests.faults.world import World, until
+
+Cause = Callable[[World, Random], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`seconds` is how long it lasts in the long version, and `kills` how many processes it kills."""
+
+    name: str
+    cause: Cause
+    seconds: float
+    kills: int = 0
+
+
+TROUBLES: list[Trouble] = []
+
+
+def trouble(name: str, seconds: float, kills: int = 0) -> Callable[[Callable[[World, Random], Any]], Cause]:
+    def register(steps: Callable[[World, Random], AsyncIterator[None]]) -> Cause:
+        cause = asynccontextmanager(steps)
+        TROUBLES.append(Trouble(name, cause, seconds, kills))
+        return cause
+
+    return register
+
+
+# --- web ------------------------------------------------------------------------------------------------
+
+
+@trouble("web killed", 0.5, kills=1)
+async def web_killed(world: World, dice: Random) -> AsyncIterator[None]:
+    """Under load it is in the middle of some webhook."""
+    web = dice.choice(world.webs)
+    web.kill()
+    yield
+    await world.start_web(web)
+
+
+@trouble("web dies between commit and push", 1, kills=1)
+async def web_dies_before_it_tells(world: World, dice: Random) -> AsyncIterator[None]:
+    world.fuse.touch()
+    yield
+    world.fuse.unlink(missing_ok=True)
+    await world.keep_alive()
+
+
+@trouble("rolling restart", 0, kills=2)
+async def rolling_restart(world: World, dice: Random) -> AsyncIterator[None]:
+    for web in world.webs:
+        web.ask_to_stop()
+        await until(lambda web=web: not web.running, 15)  # type: ignore[misc]
+        await world.start_web(web)
+    yield
+
+
+@trouble("web frozen", 30)
+async def web_frozen(world: World, dice: Random) -> AsyncIterator[None]:
+    web = dice.choice(world.webs)
+    web.kill(signal.SIGSTOP)
+    yield
+    web.kill(signal.SIGCONT)
+
+
+# --- Valkey -----------------------------------------------------------------------------------------------
+
+
+@trouble("Valkey killed", 1, kills=1)
+async def valkey_killed(world: World, dice: Random) -> AsyncIterator[None]:
+    """It keeps nothing, so it comes back empty."""
+    world.valkey.process.kill()
+    yield
+    await until(lambda: not world.valkey.process.running)
+    await world.start_valkey()
+
+
+@trouble("Valkey frozen", 20)
+async def valkey_frozen(world: World, dice: Random) -> AsyncIterator[None]:
+    world.valkey.process.kill(signal.SIGSTOP)
+    yield
+    world.valkey.process.kill(signal.SIGCONT)
+
+
+@trouble("Valkey's connections cut", 1)
+async def valkey_cut(world: World, dice: Random) -> AsyncIterator[None]:
+    world.valkey_line.cut()
+    yield
+
+
+@trouble("Valkey behind a hole", 10)
+async def valkey_in_a_hole(world: World, dice: Random) -> AsyncIterator[None]:
+    world.valkey_line.become_a_hole()
+    yield
+    world.valkey_line.heal()
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------
+
+
+@trouble("PostgreSQL killed", 1, kills=1)
+async def postgres_killed(world: World, dice: Random) -> AsyncIterator[None]:
+    world.postgres.process.kill()
+    yield
+    await until(lambda: not world.postgres.process.running)
+    world.postgres.start()
+    await world.until_database_answers()
+    await world.keep_alive()
+
+
+@trouble("database connections terminated", 0.5)
+async def postgres_throws_all_out(world: World, dice: Random) -> AsyncIterator[None]:
+    await asyncio.to_thread(
+        _sql, world, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    )
+    yield
+    await world.keep_alive()
+
+
+@trouble("rows locked", 30)
+async def rows_locked(world: World, dice: Random) -> AsyncIterator[None]:
+    """The newest orders, by somebody with a forgotten transaction of his own."""
+    connection = await psycopg.AsyncConnection.connect(world.postgres.url)
+    await connection.execute("SET idle_in_transaction_session_timeout = 0")
+    await connection.execute("SET transaction_timeout = 0")
+    await connection.execute("SELECT id FROM shop_order ORDER BY id DESC LIMIT 5 FOR UPDATE")
+    yield
+    await connection.close()
+
+
+# --- Stripe -----------------------------------------------------------------------------------------------
+
+
+@trouble("Stripe slow, broken, busy and cut off", 5)
+async def stripe_ails(world: World, dice: Random) -> AsyncIterator[None]:
+    ills = {"api_slow": 10, "api_slow_seconds": 3, "api_500": 20, "api_429": 10, "api_cut": 20}
+    await _control(world, "/control/chaos", ills)
+    yield
+    await _control(world, "/control/chaos", dict.fromkeys(("api_slow", "api_500", "api_429", "api_cut"), 0))
+
+
+@trouble("webhooks off", 5)
+async def webhooks_off(world: World, dice: Random) -> AsyncIterator[None]:
+    world.post.is_off = True
+    yield
+    world.post.is_off = False
+
+
+@trouble("Stripe killed", 0.5, kills=1)
+async def stripe_killed(world: World, dice: Random) -> AsyncIterator[None]:
+    world.stripe.kill()
+    yield
+    await until(lambda: not world.stripe.running)
+    world.stripe.start()
+    await until(parts.is_healthy(world.stripe_port))
+
+
+# --- the worker -------------------------------------------------------------------------------------------
+
+
+@trouble("worker killed", 0.5, kills=1)
+async def worker_killed(world: World, dice: Random) -> AsyncIterator[None]:
+    world.worker.kill()
+    yield
+    await until(lambda: not world.worker.running)
+    world.worker.start()
+
+
+async def _control(world: World, path: str, fields: dict[str, Any]) -> None:
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(base_url=world.stripe_url, headers=headers, trust_env=False) as page:
+        (await page.post(path, content=json.dumps(fields))).raise_for_status()
+
+
+async def make_webhooks_bad(world: World, seed: int) -> None:
+    """As they are all the time here: a quarter comes twice, some in another order, some damaged."""
+    rates = {"duplicate": 25, "reorder": 10, "reorder_seconds": 1, "corrupt": 5, "seed": seed}
+    await _control(world, "/control/chaos", rates)
+
+
+def _sql(world: World, statement: str) -> None:
+    with (
+        contextlib.suppress(psycopg.OperationalError),
+        psycopg.connect(world.postgres.url, autocommit=True) as connection,
+    ):
+        connection.execute(statement)

@@ -1,0 +1,112 @@
+"""What is true: by the shop's database, in plain SQL, and by Stripe's own books."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+Json = dict[str, Any]
+
+class Database:
+    """The shop's, read by somebody who was told its tables and nothing else."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def rows(self, statement: str, *values: Any) -> list[Json]:
+        with psycopg.connect(self._url, autocommit=True, row_factory=dict_row, connect_timeout=3) as connection:
+            return connection.execute(statement, values).fetchall()
+
+    def do(self, statement: str, *values: Any) -> None:
+        with psycopg.connect(self._url, autocommit=True, connect_timeout=3) as connection:
+            connection.execute(statement, values)
+
+    def now_shown(self) -> "Shown":
+        orders = self.rows(
+            "SELECT public_id::text, version, user_id, guest_id::text, payment_status FROM shop_order"
+            " ORDER BY placed_at DESC, id DESC"
+        )
+        products = self.rows("SELECT slug, version FROM shop_product")
+        return Shown(
+            {order["public_id"]: order for order in orders},
+            {product["slug"]: product["version"] for product in products},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What pages have to show: orders by public id, the newest first, and products' versions by slug."""
+
+    orders: dict[str, Json]
+    products: dict[str, int]
+
+    def by_owner(self) -> dict[tuple[Any, Any], list[str]]:
+        owned = defaultdict(list)
+        for public_id, order in self.orders.items():
+            owned[order["user_id"], order["guest_id"]].append(public_id)
+        return owned
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe:
+    """Stripe's books: what it took, what it gave back, what it had to tell."""
+
+    sessions: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    """By the order that they are for."""
+    intents: dict[str, Json] = field(default_factory=dict)
+    refunds: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    """By payment intent."""
+    disputes: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    events: dict[str, Json] = field(default_factory=dict)
+    undelivered: int = 0
+
+    @classmethod
+    def read(cls, data_dir: Path) -> "Stripe":
+        books = cls(undelivered=undelivered(data_dir))
+        for thing in _objects(data_dir):
+            match thing["object"]:
+                case "checkout.session":
+                    books.sessions[thing["client_reference_id"]].append(thing)
+                case "payment_intent":
+                    books.intents[thing["id"]] = thing
+                case "refund":
+                    books.refunds[thing["payment_intent"]].append(thing)
+                case "dispute":
+                    books.disputes[thing["payment_intent"]].append(thing)
+                case "event":
+                    books.events[thing["id"]] = thing
+        return books
+
+
+def _objects(data_dir: Path) -> Iterable[Json]:
+    with _opened(data_dir) as books:
+        for (body,) in books.execute("SELECT body FROM objects ORDER BY seq"):
+            yield json.loads(body)
+
+
+def undelivered(data_dir: Path) -> int:
+    """Events that Stripe still has to deliver."""
+    with _opened(data_dir) as books:
+        return int(books.execute("SELECT count(*) FROM deliveries WHERE due IS NOT NULL").fetchone()[0])
+
+
+def newest_charges(data_dir: Path, most: int) -> list[str]:
+    """Ids of payments that succeeded."""
+    with _opened(data_dir) as books:
+        rows = books.execute(
+            "SELECT id FROM objects WHERE kind = 'charge' AND json_extract(body, '$.status') = 'succeeded'"
+            " ORDER BY seq DESC LIMIT ?",
+            (most,),
+        )
+        return [row[0] for row in rows]
+
+
+def _opened(data_dir: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{data_dir / 'stripe' / 'state.sqlite3'}?mode=ro", uri=True, timeout=10)
+

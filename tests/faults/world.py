@@ -1,0 +1,169 @@
+"""A whole shop that can be hurt: two web processes behind a front, and everything that they rely on."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Self
+
+from sandbox import nginx, parts
+from sandbox.environment import ONE_NETWORK, ROOT
+from sandbox.kept_secrets import new_secret
+from sandbox.mail import mailbox_url
+from sandbox.nginx import Nginx
+from sandbox.ports import free_port
+from sandbox.postgres import SESSION_OPTIONS, Postgres
+from sandbox.processes import Process, stop_all
+from sandbox.valkey import Valkey
+from tests.faults.history import History
+from tests.faults.line import Line
+from tests.faults.post import Post
+
+STRIPE_RETRIES = "0.3 0.5 1 2"  # seconds between the deliveries of a webhook that found nobody
+WEBS = 2
+
+
+class World:
+    """`async with World(…) as world:`; `world.url` is the shop's address until the end of the block."""
+
+    def __init__(self, directory: Path, seed: int, *, mutant: str = "", without_valkey: bool = False) -> None:
+        self.directory = directory
+        self.logs = directory / "logs"
+        self.dice = Random(f"{seed} world")  # noqa: S311
+        self.history = History(directory / "history.jsonl")
+        self.fuse = directory / "fuse"
+        self.mail = directory / "mail"
+        self.without_valkey = without_valkey
+        self.port, self.stripe_port, self.post_port, *self.web_ports = (free_port() for _ in range(3 + WEBS))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.stripe_url = f"http://127.0.0.1:{self.stripe_port}"
+        self.secret = new_secret("STRIPE_WEBHOOK_SECRET")
+        self.staff_password = new_secret("STAFF_PASSWORD")
+        self.postgres = Postgres(directory / "postgres", logs=self.logs)
+        self.valkey = Valkey(directory / "valkey", logs=self.logs)
+        self.valkey_line = Line(directory / "valkey.line", [self.valkey.socket])
+        self.front = self._front()
+        self.post = Post(self.post_port, self.port, self.secret, self.history, self.dice)
+        self.env = self._environment(mutant)
+        self.stripe = parts.local_stripe(self.stripe_port, env=self.env, logs=self.logs)
+        self.webs = [self.web(port, self.env) for port in self.web_ports]
+        self.worker = parts.worker(env=self.env, logs=self.logs)
+
+    def web(self, port: int, env: Mapping[str, str]) -> Process:
+        return parts.daphne(port, env=env, logs=self.logs, name=f"web-{port}")
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _open(self) -> None:
+        self.postgres.start()
+        self.stripe.start()
+        await asyncio.gather(self.valkey_line.open(), self.post.open())
+        if isinstance(self.front, Line):
+            await self.front.open()
+        else:
+            self.front.start().wait_until_ready()
+        if not self.without_valkey:
+            await self.start_valkey()
+        await self.until_database_answers()
+        await self.run(sys.executable, "-m", "sandbox.prepare")
+        self.worker.start()
+        for port, web in zip(self.web_ports, self.webs, strict=True):
+            web.start()
+            await until(parts.is_ready(port), 30)
+        await until(parts.is_healthy(self.stripe_port))
+
+    async def __aexit__(self, *failure: object) -> None:
+        for line in (self.valkey_line, self.post):
+            await line.close()
+        if isinstance(self.front, Line):
+            await self.front.close()
+        else:
+            self.front.stop()
+        stop_all([*self.webs, self.worker, self.stripe])
+        self.valkey.stop()
+        self.postgres.stop()
+        self.history.close()
+
+    # --- its parts, hurt and mended -----------------------------------------------------------------
+
+    async def start_web(self, web: Process) -> None:
+        """Returns when it answers."""
+        if not web.running:
+            web.start()
+        await until(parts.is_ready(self.web_ports[self.webs.index(web)]), 30)
+
+    async def start_valkey(self) -> None:
+        self.valkey.start()
+        await until(self.valkey._answers)
+
+    async def until_database_answers(self) -> None:
+        await until(self.postgres._has_database, 30)
+
+    async def keep_alive(self) -> None:
+        """Start what has died of what was done to something else, as systemd would."""
+        if not self.worker.running:
+            self.worker.start()
+        for web in self.webs:
+            await self.start_web(web)
+
+    async def run(self, *command: str) -> str:
+        """A command in the shop's environment; what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, env=self.env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        printed, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {printed.decode()}")
+        return printed.decode()
+
+    async def manage(self, *command: str) -> str:
+        return await self.run(sys.executable, "manage.py", *command)
+
+    def _front(self) -> Line | Nginx:
+        """As in deploy/ where there is an nginx, else a line that asks the next process where one is away."""
+        if nginx.find():
+            return Nginx(self.directory / "nginx", logs=self.logs, port=self.port, processes=self.web_ports)
+        return Line(("127.0.0.1", self.port), [("127.0.0.1", port) for port in self.web_ports])
+
+    def _environment(self, mutant: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+            "FAULTS_FUSE": str(self.fuse),
+            "FAULTS_MUTANT": mutant,
+            "DATA_DIR": str(self.directory),
+            "DATABASE_URL": self.postgres.url,
+            "DATABASE_SESSION_OPTIONS": SESSION_OPTIONS,
+            "REDIS_URL": f"unix://{self.valkey_line.here}",
+            "PUBLIC_URL": self.url,
+            "TRUSTED_PROXIES": "127.0.0.1" if isinstance(self.front, Nginx) else "",
+            **ONE_NETWORK,
+            "SECRET_KEY": new_secret("SECRET_KEY"),
+            "STRIPE_SECRET_KEY": new_secret("STRIPE_SECRET_KEY"),
+            "STRIPE_WEBHOOK_SECRET": self.secret,
+            "STRIPE_API_BASE": self.stripe_url,
+            "SANDBOX_STRIPE_WEBHOOKS": f"http://127.0.0.1:{self.post_port}/|{self.secret}",
+            "SANDBOX_STRIPE_RETRY_SECONDS": STRIPE_RETRIES,
+            "SANDBOX_STRIPE_DEBIT_SECONDS": "1",
+            "EMAIL_URL": mailbox_url(self.mail),
+            "STAFF_USERNAME": "staff",
+            "STAFF_PASSWORD": self.staff_password,
+            "LOG_LEVEL": "WARNING",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Ask a blocking question again and again. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(condition):
+            await asyncio.sleep(0.05)
