@@ -87,6 +87,7 @@ ANSWERS = {
     "the API's documentation": ("GET", "/api/docs/", 200, {}),
     "the documentation's script": ("GET", "/api/docs/?script=", 200, {}),
     "a webhook that nobody signed": ("POST", "/stripe-webhook/", 400, {"content": "{}"}),
+    "a form too large": ("POST", "/accounts/login/", 413, {"content": "x" * 1_500_000}),
     "a webhook too large": ("POST", "/stripe-webhook/", 413, {"content": "x" * 1_500_000}),
     "a webhook by GET": ("GET", "/stripe-webhook/", 405, {}),
     "a missing file": ("GET", "/static/none.js", 404, {}),
@@ -239,9 +240,11 @@ def over_https(stack):
 
 def test_over_https_every_answer_asks_for_https_ever_after(over_https):
     said = {path: headers.get("strict-transport-security") for path, headers in over_https["headers"].items()}
+    plain = [said.pop(path) for path in list(said) if path.startswith("http://")]
 
     assert {"/", "/nothing/", "/static/live.js", "/static/none.js", "/stripe-webhook/"} < set(said)
     assert set(said.values()) == {"max-age=31536000; includeSubDomains; preload"}
+    assert plain == [None, None]  # where anybody could have put it in
 
 
 def test_a_form_may_lead_to_stripes_own_pages(over_https):

@@ -17,6 +17,7 @@ from project.asgi import application  # starts Django
 
 SITE = "https://shop.example"
 PATHS = ("/", "/nothing/", "/static/live.js", "/static/none.js", "/stripe-webhook/", "/admin/login/")
+PLAIN = ("http://shop.example/healthz", "http://shop.example/static/live.js")
 
 
 async def main() -> None:
@@ -30,7 +31,7 @@ async def main() -> None:
     async with httpx.AsyncClient(
         transport=door, base_url=SITE, headers={"Origin": SITE}, event_hooks=hooks
     ) as browser:
-        headers = {path: dict((await browser.get(path)).headers) for path in PATHS}
+        headers = {path: dict((await browser.get(path)).headers) for path in PATHS + PLAIN}
         await _make_a_group(browser)
     sys.stdout.write(json.dumps({"headers": headers, "cookies": cookies}))
 
