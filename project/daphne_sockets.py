@@ -15,9 +15,7 @@ _handle_reply = Server.handle_reply
 
 
 class Protocol(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
-    # Autobahn's own options. To fail by dropping the line would be to close without a code.
-    maxFramePayloadSize = maxMessagePayloadSize = MOST  # noqa: N815
-    failByDrop = False  # noqa: N815
+    failByDrop = False  # noqa: N815  Autobahn's option: else it would close without a code
     full: asyncio.Future[None] | None = None
     """Done when the client has read what Twisted has buffered for it; None while there is room for more."""
 
@@ -25,6 +23,12 @@ class Protocol(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
         self.transport.unregisterProducer()  # the HTTP request that this was, which has nothing more to say
         self.transport.registerProducer(self, True)
         super().onOpen()
+
+    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
+        super().onMessageFrameBegin(length)
+        # Autobahn's own limits are for both directions, and what we send may be a long list.
+        if self.message_data_total_length > MOST and not self.failedByMe:
+            self._fail_connection(self.CLOSE_STATUS_CODE_MESSAGE_TOO_BIG, "too much")
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         if self.state == self.STATE_OPEN:  # else it was told already that it may not
