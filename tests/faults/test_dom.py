@@ -273,7 +273,8 @@ name="csrfmiddlewaretoken" value="secret"><input type="radio" name="r" value="1"
 <input type="radio" name="r" value="2" checked>
 <select name="s"><option value="">none</option><option value="x" selected>X</option></select>
 <textarea name="t">words</textarea></form>
-<ul id="orders" data-most="2"><li id="order-1" data-placed="1.000001" data-version="1">one <span data-payment-status="paid">Paid</span></li></ul></div>"""
+<ul id="orders" data-most="2"><li id="order-1" data-placed="1.000001" data-version="1">one
+<span data-payment-status="paid">Paid</span></li></ul></div>"""
 
 
 def test_a_document_knows_its_sockets_and_its_forms_as_they_would_be_sent():
