@@ -10,6 +10,7 @@ Line = dict[str, str]
 
 def parse(line: str) -> Line:
     """Its fields. Raises AssertionError for what is none, and for a field that is there twice."""
+    assert line.isprintable(), f"Ends a line or steers a terminal somewhere: {line!r}"
     fields: Line = {}
     at = 0
     while at < len(line):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.conf import settings as shop_settings
 from django.test import Client
 
 from project import discreet
@@ -192,6 +193,13 @@ TOLD = {
 @pytest.mark.parametrize(("text", "told"), TOLD.values(), ids=TOLD.keys())
 def test_a_secret_is_masked_wherever_it_comes_from(text, told):
     assert discreet.discreet(text) == (told or text)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS"])
+def test_the_shops_own_secrets_are_masked_whatever_they_look_like(name):
+    secret = getattr(shop_settings, name)
+    secret = secret if isinstance(secret, str) else secret[0]
+    assert secret not in discreet.discreet(f"It is ({secret}).")
 
 
 # --- what the shop is made of ---------------------------------------------------------------------
