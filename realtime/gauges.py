@@ -8,12 +8,19 @@ import time
 from collections.abc import Iterable
 from math import isfinite
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from realtime.fragments import Fragment
 
+disable_created_metrics()  # when each was first told of: half of all lines, and nobody asks
 registry = CollectorRegistry()
 ProcessCollector(registry=registry)
 

@@ -9,7 +9,7 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
-from realtime import sweep
+from realtime import gauges, sweep
 from shop.models import Order, PaymentStatus, Source
 from shop.rights import VIEW_PAYMENTS
 from tests import factories, stripe_events
@@ -30,7 +30,7 @@ async def grown() -> Grown:
     before = await in_thread(values)()
 
     async def grown(*name: str) -> float:
-        return await told(*name) - before.get(name, 0)
+        return await told(*name) - float(before.get(name, 0))
 
     return grown
 
@@ -76,6 +76,7 @@ async def test_open_pages_are_counted_by_what_they_show_and_closed_ones_by_why(s
     await own.goes()
     await shop.send(text="hello")
     await shop.closes()
+    await shop.goes()
     forged = await another.connect(address="/ws/shop/?ticket=forged")
     await forged.closes()
 
@@ -96,6 +97,20 @@ async def test_what_a_page_has_already_is_counted_as_dropped(shopper, no_patrols
     # It comes once more, through Redis.
     await reaches(1, lambda: grown("shopbell_pushes_total", "dropped"))
     assert await grown("shopbell_pushes_total", "sent") == sent + 1
+
+
+async def test_what_a_patrol_brings_before_its_hurry_up_could_is_not_mended(
+    shopper, quick_patrols, grown, monkeypatch
+):
+    monkeypatch.setattr(gauges, "HURRY", 3600)
+    order = await an_order(shopper)
+    page = await live(shopper, order.get_absolute_url())
+
+    await change_without_a_word(Order.objects.filter(pk=order.pk), payment_status=PaymentStatus.EXPIRED)
+    await page.frame(lambda frame: frame.status == PaymentStatus.EXPIRED)
+
+    assert await grown("shopbell_push_lag_seconds_count", "patrol") == 1
+    assert await grown("shopbell_sweep_mended_total") == 0
 
 
 async def test_a_patrol_mends_what_nobody_hurried_and_not_what_came_in_time(shopper, quick_patrols, grown):
