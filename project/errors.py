@@ -5,11 +5,12 @@ copied into chats, and DEBUG has been left on in production before.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import ItemsView
 from types import FrameType
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from project.discreet import discreet
@@ -32,16 +33,14 @@ class Filter(SafeExceptionReporterFilter):
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
         return dict.fromkeys(request.POST if request else (), self.cleansed_substitute)
 
-    def get_traceback_frame_variables(
-        self, request: HttpRequest, tb_frame: FrameType
-    ) -> Iterable[tuple[str, Any]]:
-        for name, value in super().get_traceback_frame_variables(request, tb_frame):
-            yield name, self.cleanse_setting(name, value)
+    def get_traceback_frame_variables(self, request: HttpRequest, tb_frame: FrameType) -> ItemsView[str, Any]:
+        variables = super().get_traceback_frame_variables(request, tb_frame)
+        return {name: self.cleanse_setting(name, value) for name, value in variables}.items()
 
 
 class Reporter(ExceptionReporter):
-    def get_traceback_html(self) -> str:
-        return discreet(super().get_traceback_html())
+    def get_traceback_html(self) -> SafeString:
+        return SafeString(discreet(super().get_traceback_html()))
 
-    def get_traceback_text(self) -> str:
-        return discreet(super().get_traceback_text())
+    def get_traceback_text(self) -> SafeString:
+        return SafeString(discreet(super().get_traceback_text()))

@@ -189,7 +189,7 @@ def test_what_is_left_unsaid_ends_with_its_request(said, order, deliver):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_the_worker_does_is_logged_with_its_job(said):
-    job = tasks.forget_what_is_over.defer(timestamp=0)
+    job = tasks.forget_what_is_over.configure().defer(timestamp=0)
     work()
 
     [line] = said(logger="shop.tasks")

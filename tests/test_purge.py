@@ -66,11 +66,11 @@ def held(deliver):
 
 
 def test_after_a_month_the_words_are_gone_and_everything_else_stays(paid, order):
-    before = StripeEvent.objects.values().get()
-    assert "ada@example.com" in before["payload"]
+    before = dict(StripeEvent.objects.values().get())
+    assert "ada@example.com" in str(before["payload"])
 
     assert purge() == 1
-    after = StripeEvent.objects.values().get()
+    after = dict(StripeEvent.objects.values().get())
     assert after.pop("payload") == ""
     assert after.pop("purged_at") is not None
     assert after.items() <= before.items()
@@ -162,7 +162,7 @@ def test_the_worker_purges_all_of_them_each_night_and_the_sessions_that_are_over
         browser.force_login(factories.user())
     Session.objects.filter(pk=over.session.session_key).update(expire_date=timezone.now())
 
-    tasks.forget_what_is_over.defer(timestamp=0)
+    tasks.forget_what_is_over.configure().defer(timestamp=0)
     work()
     assert not StripeEvent.objects.exclude(payload="").exists()
     assert Session.objects.count() == 1
