@@ -36,13 +36,13 @@ def main() -> int:
     for number in range(options.worlds):
         seed = options.seed + number
         without_valkey = options.worlds > 1 and number == options.worlds - 1
-        troubles = [
-            one
-            for one in plan.long(seed, kills)
-            if not (without_valkey and "Valkey" in one.name)
-        ]
+        troubles = [one for one in plan.long(seed, kills) if not (without_valkey and "Valkey" in one.name)]
         say(f"World {number + 1} of {options.worlds}, seed {seed}" + ", without Valkey" * without_valkey)
-        report.add(_play(seed, troubles, size, without_valkey=without_valkey), troubles, without_valkey=without_valkey)
+        report.add(
+            _play(seed, troubles, size, without_valkey=without_valkey),
+            troubles,
+            without_valkey=without_valkey,
+        )
     for mutant in () if options.no_mutants else MUTANTS:
         report.add_mutant(mutant, _noticed(mutant, options.seed))
     say(report.text())
@@ -50,7 +50,9 @@ def main() -> int:
     return 0 if report.good else 1
 
 
-def _play(seed: int, troubles: Sequence[Trouble], size: Size, *, mutant: str = "", without_valkey: bool = False) -> Result:
+def _play(
+    seed: int, troubles: Sequence[Trouble], size: Size, *, mutant: str = "", without_valkey: bool = False
+) -> Result:
     directory = Path(tempfile.mkdtemp(prefix="shopbell-faults-"))
     directory.chmod(0o711)  # PostgreSQL may run as somebody else, who passes through
     result = asyncio.run(
@@ -84,7 +86,9 @@ def _options() -> argparse.Namespace:
         prog="python -m tests.faults", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     option = parser.add_argument
-    option("--seed", type=int, default=secrets.randbelow(10**6), help="of the first world; the next ones follow")
+    option(
+        "--seed", type=int, default=secrets.randbelow(10**6), help="of the first world; the next ones follow"
+    )
     option("--worlds", type=int, default=5, help="how many")
     option("--deliveries", type=int, default=100_000, help="of webhooks, in all of them")
     option("--kills", type=int, default=200, help="of processes, in all of them")

@@ -1,8 +1,8 @@
-"""What must be true when all is over. Knows the database's tables, Stripe's books and the pages; no code of ours."""
+"""What must be true when all is over. Knows the database's tables and Stripe's books, and no code of ours."""
 
 import email
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from email import policy
 from pathlib import Path
@@ -21,7 +21,9 @@ IS_PAID = re.compile(r"Order (\S+) is paid")
 END_OF_MAIL = b"\n" + b"-" * 79 + b"\n"
 
 
-def in_the_end(database: Database, stripe: Stripe, history: History, stock: dict[str, int | None]) -> Iterator[str]:
+def in_the_end(
+    database: Database, stripe: Stripe, history: History, stock: dict[str, int | None]
+) -> Iterator[str]:
     """What is wrong, each with the letter of its invariant. `stock` is that of the beginning, by slug."""
     yield from _every_event_is_explained(database, stripe, history)
     yield from _every_order_follows_the_money(database, stripe)
@@ -47,7 +49,11 @@ def _every_order_follows_the_money(database: Database, stripe: Stripe) -> Iterat
     disputes = _by_order(database.rows("SELECT order_id, stripe_dispute_id, status FROM shop_dispute"))
     orders = database.rows("SELECT *, public_id::text AS name FROM shop_order")
     for order in orders:
-        its = {"changes": changes[order["id"]], "refunds": refunds[order["id"]], "disputes": disputes[order["id"]]}
+        its = {
+            "changes": changes[order["id"]],
+            "refunds": refunds[order["id"]],
+            "disputes": disputes[order["id"]],
+        }
         for fault in _faults(order, its, stripe):
             yield f"B: order {order['name']} {fault}"
     for public_id in stripe.sessions.keys() - {order["name"] for order in orders}:
@@ -79,7 +85,9 @@ def _money_faults(order: Json, its: dict[str, list[Json]], session: Json, stripe
     if (order["amount_total"], order["currency"]) != (session["amount_total"], session["currency"]):
         yield f"is over {order['amount_total']}, paid were {session['amount_total']}"
     made = {refund["id"]: refund["status"] for refund in stripe.refunds[intent]}
-    if {refund["stripe_refund_id"]: refund["status"] for refund in its["refunds"]} != made:
+    # Without Stripe's id it is one that Stripe refused.
+    refused = {None: "failed"} if any(refund["stripe_refund_id"] is None for refund in its["refunds"]) else {}
+    if {refund["stripe_refund_id"]: refund["status"] for refund in its["refunds"]} != made | refused:
         yield f"has refunds {its['refunds']}, Stripe {made}"
     gone = sum(refund["amount"] for refund in stripe.refunds[intent] if refund["status"] in GONE)
     if order["refunded_amount"] != gone:
@@ -115,7 +123,8 @@ def _stock_is_accounted_for(database: Database, stock: dict[str, int | None]) ->
 def _nothing_failed_without_a_reason(history: History) -> Iterator[str]:
     for entry in history.of("delivery", "damaged delivery", "request"):
         if not entry["during"] and (entry["status"] == 0 or entry["status"] >= 500):
-            yield f"G: {entry.get('type') or entry.get('of')} was answered with {entry['status']} at {entry['t']} s"
+            what = entry.get("type") or entry.get("of")
+            yield f"G: {what} was answered with {entry['status']} at {entry['t']} s"
 
 
 def mails_faults(mail: Path, database: Database) -> Iterator[str]:
@@ -136,9 +145,7 @@ def mails_faults(mail: Path, database: Database) -> Iterator[str]:
         yield f"B: {paid['count']} orders are paid, {len(confirmed)} were confirmed"
 
 
-def _by_order(rows: list[Json]) -> "Counter[int] | Any":
-    from collections import defaultdict
-
+def _by_order(rows: list[Json]) -> defaultdict[int, list[Json]]:
     found = defaultdict(list)
     for row in rows:
         found[row.pop("order_id")].append(row)

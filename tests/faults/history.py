@@ -25,7 +25,9 @@ class History:
 
     def note(self, what: str, **facts: Any) -> None:
         self.counts[what] += 1
-        self._file.write(json.dumps({"t": round(self.now(), 3), "during": self.trouble, "what": what, **facts}) + "\n")
+        self._file.write(
+            json.dumps({"t": round(self.now(), 3), "during": self.trouble, "what": what, **facts}) + "\n"
+        )
 
     def violation(self, invariant: str, text: str) -> None:
         """A promise is broken. `invariant` is its letter, from A to G (see tests/faults/__init__.py)."""

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.faults.waiting import when
+
 Address = tuple[str, int] | Path
 """Host and port, or a Unix socket."""
 
@@ -123,5 +125,4 @@ class _Carrier:
                 if not self.is_hole:
                     writer.write(data)
                     await writer.drain()
-        while self.is_hole:  # whose end nobody is told of
-            await asyncio.sleep(0.1)
+        await when(lambda: not self.is_hole)  # nobody is told of its end

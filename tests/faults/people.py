@@ -4,12 +4,14 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from urllib.parse import urlsplit
 
 from tests.faults import truth
 from tests.faults.browser import Answer, Browser, NotOpened, Page, Unreachable, network
 from tests.faults.dom import Document
+from tests.faults.waiting import when
 from tests.faults.watching import Watch
 from tests.faults.world import World
 
@@ -61,8 +63,7 @@ class Crowd:
     async def pause(self) -> None:
         """Returns when nobody is in the middle of anything."""
         self._come.clear()
-        while self._busy:
-            await asyncio.sleep(0.02)
+        await when(lambda: not self._busy)
 
     async def leave(self) -> None:
         await self.pause()
@@ -76,16 +77,19 @@ class Crowd:
     def stripe(self) -> Browser:
         return Browser(self.world.stripe_url, transport=self._network)
 
-    async def _hire(self, name: str) -> None:
+    async def log_in(self, name: str, username: str) -> Browser:
+        """Her browser, called so."""
         browser = self.visitor(name)
-        password = self.world.staff_password
-        if name != "staff-0":
-            await self.world.manage("shell", "--no-imports", "-c", _HIRE.format(name=name, password=password))
         await browser.get("/accounts/login/")
-        username = "staff" if name == "staff-0" else name
-        answer = await browser.post("/accounts/login/", {"username": username, "password": password})
+        fields = {"username": username, "password": self.world.staff_password}
+        answer = await browser.post("/accounts/login/", fields)
         assert answer.status == 302, answer.status
-        self.staff.append(browser)
+        return browser
+
+    async def _hire(self, name: str) -> None:
+        create = _HIRE.format(name=name, password=self.world.staff_password)
+        await self.world.manage("shell", "--no-imports", "-c", create)
+        self.staff.append(await self.log_in(name, name))
 
     # --- shoppers -----------------------------------------------------------------------------------
 
@@ -196,9 +200,8 @@ class _Shopper:
         """The order's public id; empty if it came to no payment."""
         stripe = self._crowd.stripe()
         for number in self._dice.choice(WALLETS):
-            answer = await self._crowd.ask(
-                lambda number=number: stripe.post(urlsplit(address).path, self._typed(number)), "Stripe"
-            )
+            pay = partial(stripe.post, urlsplit(address).path, self._typed(number))
+            answer = await self._crowd.ask(pay, "Stripe")
             if answer.status == 303 and (found := ORDER.search(answer.location)):
                 return found[1]
         return ""
@@ -228,4 +231,3 @@ _HIRE = """
 from django.contrib.auth.models import User
 User.objects.create_superuser({name!r}, password={password!r})
 """
-

@@ -73,8 +73,9 @@ class Report:
         deliveries = counts["delivery"] + counts["damaged delivery"]
         lines = [
             f"{deliveries:,} deliveries of webhooks, {counts['damaged delivery']:,} of them damaged,"
-            f" {counts['held back']:,} events a month late, {counts['lost on the way']:,} lost on the way and sent again;"
-            f" {counts['request']:,} requests of shoppers, staff and their payments; {self._kills} processes killed.",
+            f" {counts['held back']:,} events a month late, {counts['lost on the way']:,} lost on the way and"
+            f" sent again; {counts['request']:,} requests of shoppers, staff and payers;"
+            f" {self._kills} processes killed.",
         ]
         if self._without_valkey:
             lines.append(f"The world with seed {self._without_valkey[0]} had no Valkey at all.")
@@ -98,7 +99,10 @@ class Report:
     def _mutants(self) -> str:
         if not self._noticed:
             return ""
-        rows = [f"| {name.replace('_', ' ')} | {noticed or '**not noticed**'} |" for name, noticed in self._noticed.items()]
+        rows = [
+            f"| {name.replace('_', ' ')} | {noticed or '**not noticed**'} |"
+            for name, noticed in self._noticed.items()
+        ]
         return "\n".join(["| a shop with | was noticed by |", "|---|---|", *rows])
 
 
@@ -116,5 +120,7 @@ def _row(what: str, seconds: Sequence[float]) -> str:
 
 
 def _processor() -> str:
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    models = [
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
+    ]
     return models[0].partition(":")[2].strip() if models else platform.machine()

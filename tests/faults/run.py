@@ -10,12 +10,12 @@ from pathlib import Path
 from random import Random
 
 from tests.faults import checker, truth
-from tests.faults.browser import Unreachable
 from tests.faults.people import Crowd
 from tests.faults.troubles import Trouble, make_webhooks_bad
 from tests.faults.truth import Database, Stripe
+from tests.faults.waiting import until, when
 from tests.faults.watching import Watch
-from tests.faults.world import World, until
+from tests.faults.world import World
 
 CONVERGED = 10.0
 """Seconds after healing in which all pages have to be true."""
@@ -64,7 +64,7 @@ async def run(
     without_valkey: bool = False,
     say: Say = lambda text: None,
 ) -> Result:
-    """Play it; the history is in `directory`/history.jsonl. Broken promises are in the result's `violations`."""
+    """Play it; its history is `directory`/history.jsonl, broken promises are in the result's `violations`."""
     result = Result(seed)
     async with World(directory, seed, mutant=mutant, without_valkey=without_valkey) as world:
         database = Database(world.postgres.url)
@@ -72,7 +72,7 @@ async def run(
             database.do("UPDATE shop_product SET stock = %s WHERE slug = %s", stock, slug)
         await make_webhooks_bad(world, seed)
         world.post.month_late = LATE
-        watch = Watch(world.history)
+        watch = Watch(world.history, world.pages)
         crowd = Crowd(world, seed, watch, at_once=size.at_once, most_pages=size.pages)
         await crowd.open(size.dashboards)
         stage = _Stage(world, crowd, watch, database, size, result, say)
@@ -97,13 +97,13 @@ class _Stage:
     async def play(self, plan: Sequence[Trouble], dice: Random) -> None:
         for number, trouble in enumerate(plan, 1):
             await self._until_delivered(self.size.deliveries * number // (len(plan) + 1))
-            self.say(f"{self.world.history.now():6.0f} s  {self.world.post.deliveries:7} deliveries  {trouble.name}")
+            so_far = f"{self.world.history.now():6.0f} s  {self.world.post.deliveries:7} deliveries"
+            self.say(f"{so_far}  {trouble.name}")
             await self._endure(trouble, dice)
         await self._until_delivered(self.size.deliveries)
 
     async def _until_delivered(self, deliveries: int) -> None:
-        while self.world.post.deliveries < deliveries:
-            await asyncio.sleep(0.05)
+        await when(lambda: self.world.post.deliveries >= deliveries)
 
     async def _endure(self, trouble: Trouble, dice: Random) -> None:
         history = self.world.history
@@ -143,7 +143,7 @@ class _Stage:
             history.violation(fault[0], fault[3:])
 
     async def _until_all_is_told(self) -> None:
-        """Webhooks are delivered, those of a month ago too; the reconciler and the post office have had time."""
+        """Webhooks are delivered, also late ones; the reconciler and the post office have had time."""
         world = self.world
         world.post.month_late = 0
         await until(lambda: truth.undelivered(world.directory) == 0, 60)
@@ -151,6 +151,7 @@ class _Stage:
         await world.post.deliver_again()
         for _ in range(5):
             self.database.do("UPDATE shop_stripeevent SET retry_at = now() WHERE retry_at IS NOT NULL")
+            self.database.do(_AN_HOUR_LATER)
             await world.manage("reconcile", "--older-than", "0")
             await until(lambda: truth.undelivered(world.directory) == 0, 60)
             if not self.database.rows("SELECT id FROM shop_stripeevent WHERE retry_at IS NOT NULL"):
@@ -167,29 +168,29 @@ class _Stage:
             self.result.levels.append(await self._level())
         (descriptors, memory), (then, memory_then) = (level.values() for level in self.result.levels[1:])
         if then > descriptors + 10:
-            self.world.history.violation("F", f"{descriptors} descriptors were open after a wave, then {then}")
+            self.world.history.violation(
+                "F", f"{descriptors} descriptors were open after a wave, then {then}"
+            )
         if memory_then > memory * 1.1:
             self.world.history.violation("F", f"{memory} bytes were used after a wave, then {memory_then}")
 
     async def _wave(self) -> None:
         """All at once; somebody logs in meanwhile."""
-        staff = self.crowd.staff[0]
         visitors = [self.crowd.visitor(f"visitor-{number}") for number in range(self.size.wave)]
         pages = [await visitor.open("/") for visitor in visitors]
         for page in pages:
             page.sleep()
             page.wake()
         started = asyncio.get_running_loop().time()
-        with contextlib.suppress(Unreachable):
-            await staff.get("/accounts/login/")
-            self.result.logins.append(asyncio.get_running_loop().time() - started)
-        await until(lambda: all(page.open for page in pages), 30)
+        await self.crowd.log_in("visitor", "staff")
+        self.result.logins.append(asyncio.get_running_loop().time() - started)
+        await when(lambda: all(page.open for page in pages), 30)
         for page in pages:
             page.close()
 
     async def _level(self) -> dict[str, int]:
         """When it has settled."""
-        level, before = _usage(self.world), {}
+        level, before = _usage(self.world), None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(10):
                 while level != before:
@@ -198,10 +199,13 @@ class _Stage:
         return level
 
 
+_AN_HOUR_LATER = "UPDATE shop_refund SET created_at = now() - interval '1 hour' WHERE status = 'requested'"
+
+
 def _usage(world: World) -> dict[str, int]:
     usage = {"descriptors": 0, "memory": 0}
     for web in world.webs:
-        usage["descriptors"] += len(os.listdir(f"/proc/{web.pid}/fd"))
+        usage["descriptors"] += len(list(Path(f"/proc/{web.pid}/fd").iterdir()))
         statm = Path(f"/proc/{web.pid}/statm").read_text()
         usage["memory"] += int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return usage
@@ -213,5 +217,3 @@ def _seconds(world: World) -> dict[str, list[float]]:
         what = entry.get("of", "webhook")
         asked.setdefault(f"{what} during {entry['during'] or 'nothing'}", []).append(entry["seconds"])
     return asked
-
-

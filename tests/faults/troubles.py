@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,7 +17,11 @@ import httpx
 import psycopg
 
 from sandbox import parts
-from tests.faults.world import World, until
+from sandbox.processes import Process
+from tests.faults.waiting import until
+from tests.faults.world import World
+
+LIBFAKETIME = next((str(library) for library in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "")
 
 Cause = Callable[[World, Random], AbstractAsyncContextManager[None]]
 
@@ -143,6 +150,22 @@ async def rows_locked(world: World, dice: Random) -> AsyncIterator[None]:
     await connection.close()
 
 
+@trouble("disk full", 5)
+async def disk_full(world: World, dice: Random) -> AsyncIterator[None]:
+    """The database's, where the machine lets us give it a small one of its own."""
+    ballast = world.postgres.directory / "ballast"
+    if world.has_own_disk:
+        with ballast.open("wb") as file, contextlib.suppress(OSError):
+            for megabyte in itertools.count():
+                os.posix_fallocate(file.fileno(), megabyte << 20, 1 << 20)
+    yield
+    ballast.unlink(missing_ok=True)
+    if not world.postgres.process.running:  # it had no room to write down what it had promised
+        world.postgres.start()
+    await world.until_database_answers()
+    await world.keep_alive()
+
+
 # --- Stripe -----------------------------------------------------------------------------------------------
 
 
@@ -168,6 +191,73 @@ async def stripe_killed(world: World, dice: Random) -> AsyncIterator[None]:
     await until(lambda: not world.stripe.running)
     world.stripe.start()
     await until(parts.is_healthy(world.stripe_port))
+
+
+# --- clients ----------------------------------------------------------------------------------------------
+
+
+@trouble("clients stop reading, or are gone without a word", 45)
+async def clients_hang(world: World, dice: Random) -> AsyncIterator[None]:
+    hung = dice.sample(world.pages, len(world.pages) // 5)
+    for page in hung[::2]:
+        page.stop_reading()
+    for page in hung[1::2]:
+        page.go_silent()
+    yield
+    for page in hung[::2]:
+        page.read_on()
+    for page in hung[1::2]:
+        if page in world.pages:  # nobody comes back from there
+            world.pages.remove(page)
+            page.close()
+
+
+@trouble("all tabs asleep, then awake at once", 5)
+async def tabs_sleep(world: World, dice: Random) -> AsyncIterator[None]:
+    asleep = list(world.pages)
+    for page in asleep:
+        page.sleep()
+    yield
+    for page in asleep:
+        page.wake()
+
+
+# --- the clock --------------------------------------------------------------------------------------------
+
+
+@trouble("a web host's clock ten minutes fast", 5)
+async def clock_fast(world: World, dice: Random) -> AsyncIterator[None]:
+    async with _clock_off(world, dice, "+600s"):
+        yield
+
+
+@trouble("a web host's clock ten minutes slow", 5)
+async def clock_slow(world: World, dice: Random) -> AsyncIterator[None]:
+    async with _clock_off(world, dice, "-600s"):
+        yield
+
+
+@asynccontextmanager
+async def _clock_off(world: World, dice: Random, by: str) -> AsyncIterator[None]:
+    """Where libfaketime is installed."""
+    which = dice.randrange(len(world.webs))
+    right = world.webs[which]
+    lie = (
+        {"LD_PRELOAD": LIBFAKETIME, "FAKETIME": by, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        if LIBFAKETIME
+        else {}
+    )
+    wrong = world.web(world.web_ports[which], world.env | lie, name=f"{right.name}-clock")
+    await _replace(world, which, wrong)
+    yield
+    await _replace(world, which, right)
+
+
+async def _replace(world: World, which: int, by: Process) -> None:
+    world.webs[which].ask_to_stop()
+    await until(lambda: not world.webs[which].running, 20)
+    world.webs[which] = by
+    await world.start_web(by)
 
 
 # --- the worker -------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 Json = dict[str, Any]
 
+
 class Database:
     """The shop's, read by somebody who was told its tables and nothing else."""
 
@@ -20,7 +21,9 @@ class Database:
         self._url = url
 
     def rows(self, statement: str, *values: Any) -> list[Json]:
-        with psycopg.connect(self._url, autocommit=True, row_factory=dict_row, connect_timeout=3) as connection:
+        with psycopg.connect(
+            self._url, autocommit=True, row_factory=dict_row, connect_timeout=3
+        ) as connection:
             return connection.execute(statement, values).fetchall()
 
     def do(self, statement: str, *values: Any) -> None:
@@ -109,4 +112,3 @@ def newest_charges(data_dir: Path, most: int) -> list[str]:
 
 def _opened(data_dir: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{data_dir / 'stripe' / 'state.sqlite3'}?mode=ro", uri=True, timeout=10)
-

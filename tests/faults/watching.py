@@ -19,10 +19,10 @@ POLL = 0.1
 
 
 class Watch:
-    """All open pages."""
+    """Of all open pages, which are `pages`."""
 
-    def __init__(self, history: History) -> None:
-        self.pages: list[Page] = []
+    def __init__(self, history: History, pages: list[Page]) -> None:
+        self.pages = pages
         self.frames = 0
         self._history = history
         self._sent: dict[tuple[int, str], tuple[int, int, int | None]] = {}
@@ -49,7 +49,9 @@ class Watch:
         brought = [swap for swap in swaps if swap.after is not None]
         for swap in brought:
             self._goes_forward(page, swap)
-        if frame and len(brought) == 1:  # a page that is loaded, and a whole list, bring what was there before
+        if (
+            frame and len(brought) == 1
+        ):  # a page that is loaded, and a whole list, bring what was there before
             self._is_new(page, brought[0])
         if not is_staffs(page):
             self._is_hers(page, frame)
@@ -73,27 +75,22 @@ class Watch:
         self._seen[name].update(ORDER_ID.findall(frame))
 
     def strangers_orders(self, shown: Shown) -> Iterator[str]:
-        """Browsers that were sent orders of more than one owner, and owners whose orders more than one saw."""
+        """Guests whose orders were sent to more than one browser: here each shopper has one."""
         seen_by: defaultdict[tuple[Any, Any], set[str]] = defaultdict(set)
         for name, orders in self._seen.items():
             for public_id in orders & shown.orders.keys():
                 order = shown.orders[public_id]
                 seen_by[order["user_id"], order["guest_id"]].add(name)
-        for owner, names in seen_by.items():
+        for names in seen_by.values():
             if len(names) > 1:
-                yield f"{sorted(names)} were all sent orders of {owner}"
-        owners = defaultdict(set)
-        for owner, names in seen_by.items():
-            for name in names:
-                owners[name].add(owner)
-        yield from (f"{name} was sent orders of {found}" for name, found in owners.items() if len(found) > 1)
+                yield f"orders of one guest were sent to {', '.join(sorted(names))}"
 
     # --- whether they are true ----------------------------------------------------------------------
 
     async def converge(
         self, database: Database, healed: float, seconds: float
     ) -> tuple[list[float], list[str]]:
-        """How long after `healed`, a time of the loop's clock, each page became true; what is wrong in the end."""
+        """When after `healed`, by the loop's clock, each page became true, and what is wrong in the end."""
         loop = asyncio.get_running_loop()
         true_since: dict[int, float] = {}
         while True:
@@ -147,8 +144,7 @@ def _faults(
     page: Page, shown: Shown, owned: dict[tuple[Any, Any], list[str]], lists: dict[str, list[str]]
 ) -> Iterator[str]:
     if not page.open:
-        states = [(link.is_open, link.greeted, link.is_connecting) for link in page._links]
-        yield f"not connected {states} ({page.stopped} {page.closed_with} {page.closings} {page.loads} {page.frames}, status {page.status})"
+        yield f"not connected: {page.status}, {page.closed_with}, {page.stopped or 'trying'}"
     for key, version in page.document.versions.items():
         kind, _, name = key.partition("-")
         if kind in ("order", "row", "payment") and name in shown.orders:

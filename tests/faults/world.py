@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -19,10 +20,14 @@ from sandbox.processes import Process, stop_all
 from sandbox.valkey import Valkey
 from tests.faults.history import History
 from tests.faults.line import Line
+from tests.faults.page import Page
 from tests.faults.post import Post
+from tests.faults.waiting import until
 
 STRIPE_RETRIES = "0.3 0.5 1 2"  # seconds between the deliveries of a webhook that found nobody
 WEBS = 2
+DISK = "3g"
+"""For the database."""
 
 
 class World:
@@ -33,6 +38,8 @@ class World:
         self.logs = directory / "logs"
         self.dice = Random(f"{seed} world")  # noqa: S311
         self.history = History(directory / "history.jsonl")
+        self.pages: list[Page] = []
+        """All that are open."""
         self.fuse = directory / "fuse"
         self.mail = directory / "mail"
         self.without_valkey = without_valkey
@@ -41,7 +48,8 @@ class World:
         self.stripe_url = f"http://127.0.0.1:{self.stripe_port}"
         self.secret = new_secret("STRIPE_WEBHOOK_SECRET")
         self.staff_password = new_secret("STAFF_PASSWORD")
-        self.postgres = Postgres(directory / "postgres", logs=self.logs)
+        self.has_own_disk = _mount(directory / "disk")
+        self.postgres = Postgres(directory / "disk" / "postgres", logs=self.logs)
         self.valkey = Valkey(directory / "valkey", logs=self.logs)
         self.valkey_line = Line(directory / "valkey.line", [self.valkey.socket])
         self.front = self._front()
@@ -51,8 +59,8 @@ class World:
         self.webs = [self.web(port, self.env) for port in self.web_ports]
         self.worker = parts.worker(env=self.env, logs=self.logs)
 
-    def web(self, port: int, env: Mapping[str, str]) -> Process:
-        return parts.daphne(port, env=env, logs=self.logs, name=f"web-{port}")
+    def web(self, port: int, env: Mapping[str, str], name: str = "") -> Process:
+        return parts.daphne(port, env=env, logs=self.logs, name=name or f"web-{port}")
 
     async def __aenter__(self) -> Self:
         try:
@@ -90,6 +98,8 @@ class World:
         stop_all([*self.webs, self.worker, self.stripe])
         self.valkey.stop()
         self.postgres.stop()
+        if self.has_own_disk:
+            _unmount(self.directory / "disk")
         self.history.close()
 
     # --- its parts, hurt and mended -----------------------------------------------------------------
@@ -162,8 +172,15 @@ class World:
         }
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Ask a blocking question again and again. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while not await asyncio.to_thread(condition):
-            await asyncio.sleep(0.05)
+def _mount(disk: Path) -> bool:
+    """A disk of its own for the database, in memory, where we may mount one."""
+    disk.mkdir(mode=0o711)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0711", "tmpfs", str(disk)]
+    try:
+        return subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _unmount(disk: Path) -> None:
+    subprocess.run(["umount", "--lazy", disk], check=False)
