@@ -22,8 +22,13 @@ def user(db: None) -> User:
 
 @pytest.fixture
 def member(user: User) -> Client:
+    return logged_in(user)
+
+
+def logged_in(user: User) -> Client:
     client = Client()
-    assert client.login(username=user.username, password=PASSWORD)
+    form = {"username": user.username, "password": PASSWORD}
+    assert client.post("/accounts/login/", form).status_code == 302
     return client
 
 
@@ -32,8 +37,7 @@ def logs_out(member: Client, user: User) -> None:
 
 
 def changes_the_password_elsewhere(member: Client, user: User) -> None:
-    elsewhere = Client()
-    elsewhere.login(username=user.username, password=PASSWORD)
+    elsewhere = logged_in(user)
     new = {"old_password": PASSWORD, "new_password1": "battery staple", "new_password2": "battery staple"}
     assert elsewhere.post("/accounts/password_change/", new).status_code == 302
 
