@@ -20,7 +20,8 @@ from prometheus_client.registry import Collector
 
 from realtime.fragments import Fragment
 
-disable_created_metrics()  # when each was first told of: half of all lines, and nobody asks
+# When each was first told of: half of all lines, and nobody asks.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 registry = CollectorRegistry()
 ProcessCollector(registry=registry)
 
