@@ -10,14 +10,14 @@ import time
 import django
 
 
-async def flood(times: int, size: int, version: int) -> None:
+async def flood(times: int, size: int, after: int) -> None:
     from channels.layers import get_channel_layer
 
     from realtime.fragments import Fragment
     from realtime.topics import CATALOG, group_of
 
     layer = get_channel_layer()
-    for version in range(version + 1, version + times + 1):
+    for version in range(after + 1, after + times + 1):
         html = f'<i id="flood" data-version="{version}">{"x" * size}</i>'
         fragment = Fragment(CATALOG, "flood", version, time.time(), html)
         await layer.group_send(group_of(CATALOG), fragment.message)
