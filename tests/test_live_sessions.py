@@ -96,9 +96,8 @@ async def test_a_page_whose_session_ended_before_it_connects_is_shown_nothing(me
 
 async def test_a_page_stays_open_when_its_user_changes_the_password_there_or_logs_in_elsewhere(member, user):
     page = await live(member)
-    elsewhere = Client()
 
-    await in_thread(elsewhere.login)(username=user.username, password=PASSWORD)
+    elsewhere = await in_thread(logged_in)(user)
     await in_thread(elsewhere.post)("/accounts/logout/")
     await page.patrolled()
 
