@@ -1,7 +1,7 @@
 """What Daphne takes from a client before the application is asked: little, well-formed, and in time.
 
 Twisted reads a whole request, however large, before Daphne hears of it, and gives a client another minute
-with each byte (docs/adr/0013).
+with each byte (docs/adr/0016).
 """
 
 from typing import Any

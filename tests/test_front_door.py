@@ -4,8 +4,11 @@ import re
 
 import httpx
 import pytest
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
 from django.test import AsyncClient, Client
 
+from project.asgi import application
 from shop.models import Order
 from tests import factories
 from tests.local_stripe import eventually
@@ -102,6 +105,72 @@ async def test_a_broken_path_is_not_there_36(path):
         assert b"Traceback" not in response.content
 
 
+PAGES = [
+    "/",
+    "/cart/",
+    "/checkout/",
+    "/orders/",
+    "/orders/find/",
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password_reset/",
+    "/dashboard/",
+    "/dashboard/webhooks/",
+    "/dashboard/export/",
+    "/api/v1/token/",
+    "/api/v1/checkout/",
+    "/admin/shop/order/",
+    "/metrics",
+]
+TOKEN = "t" * 32
+NAMES = "page from after status q least currency email username password password1 password2 next seen step"
+
+
+@pytest.mark.parametrize("member", ["a guest", "staff"])
+@pytest.mark.parametrize(
+    "text", ["a%00b", "%ED%A0%80", "%FF", "9" * 400], ids=["NUL", "half", "byte", "long"]
+)
+async def test_text_that_the_database_would_not_take_is_no_error_of_ours(member, text):
+    """Through the door, because that is where NUL in a query is refused."""
+    browser = await sync_to_async(Client)()
+    if member == "staff":
+        await sync_to_async(lambda: browser.force_login(factories.staff()))()
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in browser.cookies.items())
+    bell = await sync_to_async(factories.product)()
+    fields = "&".join(f"{name}={text}" for name in [*NAMES.split(), f"quantity-{bell.slug}"])
+
+    for path in PAGES:
+        for method, query, body in (("GET", fields, ""), ("POST", "", fields)):
+            assert await status_of(method, path, query, body, cookies) < 500, (method, path)
+
+
+@pytest.mark.parametrize("text", [r"a\u0000b", r"\ud800", "9" * 400], ids=["NUL", "half", "long"])
+@pytest.mark.parametrize("path", ["/api/v1/checkout/", "/api/v1/token/"])
+def test_json_that_the_database_would_not_take_is_no_error_of_ours(client, path, text):
+    line = f'{{"product": "{text}", "quantity": "{text}"}}'
+    body = f'{{"lines": [{line}], "items": [{line}], "username": "{text}", "password": "{text}"}}'
+
+    assert 400 <= client.post(path, body, content_type="application/json").status_code < 500
+
+
+async def status_of(method: str, path: str, query: str, body: str, cookies: str) -> int:
+    """What a request by ASGI is answered with."""
+    headers = {
+        b"host": b"testserver",
+        b"cookie": f"{cookies}; csrftoken={TOKEN}".encode(),
+        b"x-csrftoken": TOKEN.encode(),
+        b"content-type": b"application/x-www-form-urlencoded",
+    }
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
+    door = ApplicationCommunicator(application, {**scope, "headers": list(headers.items())})
+    await door.send_input({"type": "http.request", "body": body.encode()})
+    status: int = (await door.receive_output(30))["status"]
+    while (await door.receive_output(30)).get("more_body"):
+        pass
+    await door.wait(30)
+    return status
+
+
 def test_two_thousand_fields_are_too_many_38(client):
     response = client.post("/checkout/", {f"quantity-{number}": "1" for number in range(2000)})
 
@@ -134,6 +203,9 @@ ODD_COOKIES = {
     "no guest at all": {"guest": ":::"},
     "an unknown session": {"sessionid": "x" * 32},
     "a session of one letter": {"sessionid": "x"},
+    "a session with NUL": {"sessionid": "abcdefgh\0ijkl"},
+    "a session in other letters": {"sessionid": "\xe9" * 32},
+    "cookies with NUL": {"guest": "\0:\0:\0", "csrftoken": "\0" * 32, "messages": "\0" * 32},
 }
 
 
