@@ -53,6 +53,7 @@ class Shop:
                 self.send_response(200)
                 self.send_header("Cache-Control", "max-age=60, public")
                 self.send_header("Content-Type", "text/css")
+                self.send_header("X-Request-ID", self.headers["X-Request-ID"])
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -129,6 +130,20 @@ def test_no_header_that_the_shop_believes_is_a_clients(client, nginx):
     assert not {"forged", "evil", "203.0.113.9"} & set(response.text.split('"'))
     assert "evil" not in response.text
     assert not set(seen) & {"forwarded", "via", "x-real-ip", "x-forwarded-host", "daphne-root-path", "proxy"}
+
+
+def test_the_shop_is_called_by_its_own_name_whatever_port_a_client_says(client, nginx):
+    assert ["Host", f"127.0.0.1:{nginx.port}"] in client.get("/", headers={"Host": "127.0.0.1:1"}).json()
+
+
+@pytest.mark.parametrize(
+    ("path", "handed_on"),
+    [("/ws/shop/", {"upgrade": "websocket", "connection": "upgrade"}), ("/", {"connection": "close"})],
+)
+def test_only_live_paths_become_sockets(client, path, handed_on):
+    seen = client.get(path, headers={"Upgrade": "websocket", "Connection": "keep-alive, Upgrade"}).json()
+    hops = {name.lower(): value for name, value in seen if name.lower() in ("upgrade", "connection")}
+    assert hops == handed_on
 
 
 def test_more_than_a_megabyte_is_refused_before_the_shop_hears_of_it(client, shop):
@@ -360,5 +375,6 @@ def test_the_site_as_it_is_delivered_is_sound(front, shop, certificate):
             name.lower(): value for name, value in ask(f"https://127.0.0.1:{secure}/", "shop.example").json()
         }
         assert (seen["host"], seen["x-forwarded-proto"]) == ("shop.example", "https")
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # it is not even shown a certificate
     with pytest.raises(httpx.ConnectError):
         ask(f"https://127.0.0.1:{secure}/", "evil.example")
