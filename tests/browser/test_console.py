@@ -101,6 +101,7 @@ def test_accounts_and_lost_links(ada, stack):
     window.locator("main form button").click()
     window.wait_for_url("**/password_change/done/")
     visit(window, "/", "Bells")
+    is_live(window)  # a socket that is left while it opens is told of
     log_out(window)
     is_live(window)
     visit(window, "/accounts/login/", "Log in")
@@ -142,6 +143,7 @@ def test_the_dashboard_with_an_order_beside_it(arrive, desk):
         desk.get_by_role("link", name="Export as CSV").click()
     expect(desk.locator("#export-outcome")).to_contain_text("rows are in")
     visit(desk, "/dashboard/?q=nothing+like+this", "Coming in")
+    is_live(desk)
 
 
 def test_an_orders_page_of_staff_and_the_flight_recorder(arrive, staff, watch):

@@ -91,6 +91,7 @@ def test_a_double_click_makes_one_order(arrive):
     window.wait_for_url("**/c/pay/**")
     shows(second, "pending", within="#orders")
     second.reload()
+    is_live(second)
     expect(second.locator("#orders > li")).to_have_count(1)
 
 
