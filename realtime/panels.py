@@ -31,8 +31,6 @@ PACE = 1.0
 """Seconds between two readings of the same panel: nobody reads sums that change faster."""
 MOST_KEPT = 200
 """Panels, each with its filter: filters are typed by staff."""
-RENDERING = 2.0
-"""Seconds that a page may take to be rendered: it may show what is newer than a reading of that time."""
 SLOW_PACE = 4.0
 """The same for those that are not hurried: less than from one patrol to the next."""
 
@@ -90,12 +88,14 @@ def render_panel(name: str, of: str, as_of: float) -> SafeString:
 
 @dataclass(slots=True)
 class _Shown:
-    """A panel's newest state, and when it was last read, by this process's clock and by the database's."""
+    """A panel's newest state, and when it was last read, by this process's clock. `greeting` is the same for
+    who came later, of a later version: no page's version falls, whichever process it was sent by.
+    """
 
     content: dict[str, Any]
     fragment: Fragment
+    greeting: Fragment
     read_at: float
-    as_of: float
 
 
 class Panels:
@@ -113,31 +113,37 @@ class Panels:
             self._shown.clear()
         self._look_began = time.monotonic()
         for topic, them in pages.items():
-            rendered_at = max(page.rendered_at for page in them)
+            newcomers = not any(page.caught_up for page in them)
             for panel in PANELS:
                 if kind_of(topic) in panel.kinds:
                     try:
-                        yield replace(self._current(panel, topic, rendered_at), topic=topic)
+                        yield replace(self._current(panel, topic, newcomers=newcomers), topic=topic)
                     except Exception as error:  # noqa: BLE001  the next patrol tries again
                         log.error("Panel %s cannot be read: %s", panel.name, type(error).__name__)
 
-    def _current(self, panel: Panel, topic: str, rendered_at: float) -> Fragment:
+    def _current(self, panel: Panel, topic: str, *, newcomers: bool) -> Fragment:
+        """Newcomers may have been shown what is newer than what we have read, so it is read again for them."""
         address = panel.name, panel.of(topic)
         shown = self._shown.get(address)
-        if shown and shown.as_of > rendered_at + RENDERING and _is_recent(panel, shown):
+        if shown is None or not (self._was_just_read(shown) or (_is_recent(panel, shown) and not newcomers)):
+            shown = self._shown[address] = self._read(panel, topic, shown, newcomers=newcomers)
+        elif panel.hurried and not self._was_just_read(shown):
             # What another list of the same look has just read is not late: it would be so each time.
-            if panel.hurried and shown.read_at < self._look_began:
-                self.late.add(group_of(topic))
-            return shown.fragment
+            self.late.add(group_of(topic))
+        return shown.greeting if newcomers else shown.fragment
+
+    def _read(self, panel: Panel, topic: str, shown: _Shown | None, *, newcomers: bool) -> _Shown:
         read_at, as_of = time.monotonic(), database_now().timestamp()
         content = panel.read(panel.of(topic))
-        if shown and content == shown.content:
-            shown.read_at, shown.as_of = read_at, as_of
-        else:
-            after = shown.fragment.version if shown else 0
-            fragment = timed_fragment(topic, panel.name, panel.partial, content, as_of, after=after)
-            self._shown[address] = shown = _Shown(content, fragment, read_at, as_of)
-        return shown.fragment
+        is_known = shown is not None and content == shown.content
+        if shown and is_known and not newcomers:
+            return replace(shown, read_at=read_at)
+        after = shown.greeting.version if shown else 0
+        fragment = timed_fragment(topic, panel.name, panel.partial, content, as_of, after=after)
+        return _Shown(content, shown.fragment if shown and is_known else fragment, fragment, read_at)
+
+    def _was_just_read(self, shown: _Shown) -> bool:
+        return shown.read_at >= self._look_began
 
 
 def _is_recent(panel: Panel, shown: _Shown) -> bool:
