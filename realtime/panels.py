@@ -122,7 +122,7 @@ class Panels:
                         log.error("Panel %s cannot be read: %s", panel.name, type(error).__name__)
 
     def _current(self, panel: Panel, topic: str, *, newcomers: bool) -> Fragment:
-        """Newcomers may have been shown what is newer than what we have read, so it is read again for them."""
+        """Read again for newcomers, who may have been shown what is newer than what we have read."""
         address = panel.name, panel.of(topic)
         shown = self._shown.get(address)
         if shown is None or not (self._was_just_read(shown) or (_is_recent(panel, shown) and not newcomers)):
