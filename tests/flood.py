@@ -21,6 +21,7 @@ async def flood(times: int, size: int, after: int) -> None:
         html = f'<i id="flood" data-version="{version}">{"x" * size}</i>'
         fragment = Fragment(CATALOG, "flood", version, time.time(), html)
         await layer.group_send(group_of(CATALOG), fragment.message)
+        await asyncio.sleep(0.02)  # all at once, a page would be sent the last of them only
 
 
 if __name__ == "__main__":
