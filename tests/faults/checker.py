@@ -26,6 +26,7 @@ def in_the_end(
 ) -> Iterator[str]:
     """What is wrong, each with the letter of its invariant. `stock` is that of the beginning, by slug."""
     yield from _every_event_is_explained(database, stripe, history)
+    yield from _every_payment_has_its_event(database)
     yield from _every_order_follows_the_money(database, stripe)
     yield from _stock_is_accounted_for(database, stock)
     yield from _nothing_failed_without_a_reason(history)
@@ -41,6 +42,12 @@ def _every_event_is_explained(database: Database, stripe: Stripe, history: Histo
         yield f"A: {event_id} ({stripe.events[event_id]['type']}) never arrived"
     for event_id in inbox.keys() - stripe.events.keys():
         yield f"A: {event_id} was recorded, and never sent"
+
+
+def _every_payment_has_its_event(database: Database) -> Iterator[str]:
+    """An event that counted once goes on saying so, however often it comes again."""
+    for row in database.rows(_PAID_BY_NO_EVENT):
+        yield f"A: order {row['name']} was paid by a webhook, and no event says that it was applied"
 
 
 def _every_order_follows_the_money(database: Database, stripe: Stripe) -> Iterator[str]:
@@ -151,6 +158,13 @@ def _by_order(rows: list[Json]) -> defaultdict[int, list[Json]]:
         found[row.pop("order_id")].append(row)
     return found
 
+
+_PAID_BY_NO_EVENT = """
+SELECT public_id::text AS name FROM shop_order JOIN shop_orderchange change ON change.order_id = shop_order.id
+WHERE what = 'payment_status' AND after = 'paid' AND source = 'webhook' AND NOT EXISTS (
+    SELECT 1 FROM shop_stripeevent event
+    WHERE event.order_id = shop_order.id AND outcome = 'applied' AND type LIKE 'checkout.session.%%')
+"""
 
 _STOCK = """
 SELECT slug, stock, held,

@@ -154,8 +154,10 @@ class Crowd:
             deeds = ["refund"] * 3  # so that several events change one order at once
         else:
             deeds = ["dispute", dice.choice(["win-dispute", "lose-dispute"])]
-        for deed in deeds:
-            await self.stripe().post(f"/control/payments/{charge}/{deed}", {"amount": "0.50"})
+        stripe = self.stripe()
+        await asyncio.gather(
+            *(stripe.post(f"/control/payments/{charge}/{deed}", {"amount": "0.50"}) for deed in deeds)
+        )
 
     async def ask(self, request: Callable[[], Awaitable[Answer]], what: str) -> Answer:
         """Again and again, as people press again what did not answer. Raises Left."""
