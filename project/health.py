@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
     """200 as soon as this process serves."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @require_safe

@@ -186,7 +186,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
-]
+] + [{"NAME": "shop.passwords.ShopWordsValidator"}]
+PASSWORD_RESET_TIMEOUT = 3600  # seconds; mail is read within the hour, or asked for again
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: looks at no password while who guesses is locked out
     "django.contrib.auth.backends.ModelBackend",
@@ -215,6 +216,8 @@ _HTTPS = _public.scheme == "https"
 # __Host- keeps other hosts of the domain from setting them. Browsers want HTTPS for it.
 _cookie = "__Host-" if _HTTPS else ""
 SESSION_ENGINE = "project.sessions"
+SESSION_COOKIE_AGE = 14 * 24 * 3600  # seconds from logging in
+STAFF_SESSION = timedelta(hours=_count("STAFF_SESSION_HOURS", 12))  # the same (shop/accounts.py)
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookie}sessionid", f"{_cookie}csrftoken"
 GUEST_COOKIE_NAME, MESSAGES_COOKIE_NAME = f"{_cookie}guest", f"{_cookie}messages"
 MESSAGE_STORAGE = "project.cookies.Messages"
@@ -222,7 +225,8 @@ CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Strict would log out who returns from Stripe
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
 SECURE_SSL_HOST = _public.netloc
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# Nor is the API redirected: it refuses (project/intake.py).
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^api/v1/"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -305,7 +309,12 @@ CACHES = {
         "LOCATION": env("REDIS_URL"),
         "KEY_PREFIX": _OURS,
         # Whoever calls must not wait for a Redis that is gone; the client's own way is to try for seconds.
-        "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry": Retry(NoBackoff(), 0)},
+        "OPTIONS": {
+            "socket_connect_timeout": 0.2,
+            "socket_timeout": 0.2,
+            "retry": Retry(NoBackoff(), 0),
+            "serializer": "shop.api.histories.Histories",
+        },
     },
 }
 SPECTACULAR_SETTINGS = {

@@ -1,11 +1,15 @@
-"""What a login means for the shop: the guest's orders of this browser move to the account."""
+"""What a login means for the shop: the guest's orders of this browser move to the account, and staff's
+sessions are short.
+"""
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import IntegrityError
 from django.dispatch import receiver
+from django.utils import timezone
 
 from shop.models import Order, OrderGrant
 from shop.shoppers import Shopper, ShopRequest, guest_id_in
@@ -24,3 +28,10 @@ def bring_guest_orders_along(sender: object, request: ShopRequest, user: User, *
             order.hand_over(user.pk)
     OrderGrant.objects.hand_over(guest_id, user.pk)
     request.leaves_guest = True
+
+
+@receiver(user_logged_in)
+def end_in_time(sender: object, request: ShopRequest, user: User, **kwargs: Any) -> None:
+    """Who may do more than shop logs in again each day; working does not put it off."""
+    if user.is_staff or user.get_all_permissions():
+        request.session.set_expiry(timezone.now() + settings.STAFF_SESSION)

@@ -1,6 +1,7 @@
 """How often one caller may ask, and what happens to the counting without Redis."""
 
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -130,6 +131,29 @@ def test_without_redis_the_api_answers_and_each_process_counts_for_itself(
 
         assert statuses(client, PRODUCTS, 3) == [200, 200, 429]
     assert caplog.text.count("counted by each process for itself") == 1, "and is not asked again each time"
+
+
+class Bomb:
+    """What pickle would run when it reads it back."""
+
+    def __reduce__(self):
+        return (os.mkdir, (os.environ["BOMB"],))
+
+
+@pytest.mark.parametrize(
+    "planted", [lambda: pickle.dumps(Bomb()), lambda: b"[[]]", lambda: b"{}", lambda: b"[" * 100_000]
+)
+def test_who_can_write_to_redis_runs_no_code_here(limit, client, settings, monkeypatch, tmp_path, planted):
+    """Nor breaks anything: what is no history is none."""
+    limit(anon="2/min")
+    monkeypatch.setenv("BOMB", str(tmp_path / "exploded"))
+    assert statuses(client, PRODUCTS, 1) == [200]
+    redis = Redis.from_url(settings.CACHES["throttles"]["LOCATION"])
+    [key] = redis.keys(f"{settings.CACHES['throttles']['KEY_PREFIX']}:*throttle*")
+    redis.set(key, planted())
+
+    assert statuses(client, PRODUCTS, 3) == [200, 200, 429]
+    assert not (tmp_path / "exploded").exists()
 
 
 def test_a_redis_that_is_back_counts_again(limit, client, settings, monkeypatch):

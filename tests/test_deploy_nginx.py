@@ -202,6 +202,13 @@ def test_metrics_are_not_for_the_world(nginx, shop, path):
     assert shop.asked == []
 
 
+def test_what_nginx_says_of_them_has_the_shops_headers(client):
+    answer = client.get("/metrics")
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
 def test_a_sender_that_takes_its_time_takes_none_of_the_shops(nginx, shop, client):
     head = f"POST /stripe-webhook/ HTTP/1.1\r\nHost: 127.0.0.1:{nginx.port}\r\nContent-Length: 100\r\n\r\n"
     with socket.create_connection(("127.0.0.1", nginx.port)) as slow:
