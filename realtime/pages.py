@@ -10,6 +10,8 @@ from shop.visits import Visit
 
 PATIENCE = 30
 """Seconds in which a page has to make room for its next message."""
+INTERNAL_ERROR = 1011
+"""The page comes back and is brought up to date; one that was left open would be stale and look live."""
 NOT_READING = 4408
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -108,8 +110,8 @@ class Page:
                     await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
             self.end(NOT_READING)
-        except Exception:  # noqa: BLE001  the socket is gone; its consumer hears of it and leaves
-            self.shut()
+        except Exception:  # noqa: BLE001  it is gone, or what it should be sent cannot be sent
+            self.end(INTERNAL_ERROR)
         finally:
             self._writer = None
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,7 +15,7 @@ from realtime.hub import hub
 from sandbox import parts
 from sandbox.ports import free_port
 from tests import factories
-from tests.live import Page, in_thread, live, until
+from tests.live import Page, an_order, in_thread, live, until
 from tests.raw import Visit
 from tests.stack import Stack
 
@@ -74,6 +75,21 @@ async def test_a_page_that_reads_slowly_but_steadily_is_kept(monkeypatch):
 
     await in_thread(bell.revise)(unit_amount=6)
     await slow.frame(lambda frame: frame.version == bell.version)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_page_that_cannot_be_written_to_is_closed_so_that_it_comes_back(shopper, monkeypatch):
+    page = await live(shopper)
+    [one] = hub().pages
+
+    async def refuse(message: dict[str, Any]) -> None:
+        raise ValueError("too large, for example")
+
+    monkeypatch.setattr(one, "_send", refuse)
+
+    await an_order(shopper)
+
+    assert await page.closes() == 1011
 
 
 def test_what_a_page_does_not_read_is_not_kept_for_it(stack):
