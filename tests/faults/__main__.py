@@ -26,9 +26,9 @@ def main() -> int:
     report = Report(options.report)
     size = Size(
         deliveries=options.deliveries // options.worlds,
-        at_once=6,
+        at_once=8,
         pages=options.sockets,
-        dashboards=24,
+        dashboards=8,
         longest=30,
         wave=options.sockets,
     )

@@ -32,8 +32,8 @@ class Size:
     at_once: int = 4
     pages: int = 60
     dashboards: int = 8
-    longest: float = 2.0
-    wave: int = 40
+    longest: float = 1.5
+    wave: int = 20
     """Pages that come and go in the end, to see what stays of them."""
 
 

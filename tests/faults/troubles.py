@@ -68,7 +68,7 @@ async def web_dies_before_it_tells(world: World, dice: Random) -> AsyncIterator[
     await world.keep_alive()
 
 
-@trouble("rolling restart", 0, kills=2)
+@trouble("rolling restart", 0)
 async def rolling_restart(world: World, dice: Random) -> AsyncIterator[None]:
     for web in world.webs:
         web.ask_to_stop()
