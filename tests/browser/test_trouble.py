@@ -97,6 +97,23 @@ def test_a_window_that_was_hidden_catches_up_when_it_is_looked_at_again(arrive):
     assert marked(second)
 
 
+def test_a_window_that_goes_back_to_an_order_shows_what_happened_to_it_meanwhile(arrive, stack):
+    ada = arrive()
+    window, second = ada.window(), ada.window()
+    choose(window, "Bicycle bell")
+    buy(window)
+    second.locator("#orders a").first.click()
+    shows(second, "pending")
+    second.goto(f"{stack.url}/orders/find/")
+    pay(window)
+    shows(window, "paid")
+
+    second.go_back()
+
+    shows(second, "paid")
+    is_live(second)
+
+
 def look_away(page) -> None:
     """As when another tab is in front: headless windows are all in front."""
     page.evaluate("Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })")
