@@ -6,7 +6,7 @@ SANDBOX := exec $(VENV)/python -m sandbox.die_with_parent --signal TERM -- $(VEN
 COMPILE := PATH="$$PATH:$(VENV)" uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
 	--no-header pyproject.toml
 
-.PHONY: help run test check lint lint-in-services bench shoppers demo screenshot requirements messages clean python ports run-packages packages chromium nginx
+.PHONY: help run test check lint lint-in-services faults bench shoppers demo screenshot requirements messages clean python ports run-packages packages chromium nginx
 .NOTPARALLEL:
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make test          every test; ARGS="-k webhook" for some'
 	@echo 'make check         ruff, mypy, import-linter and Django checks, then every test'
 	@echo 'make lint          the same without the tests'
+	@echo 'make faults        an hour of kills, cuts and wrong clocks, and a report; ARGS="--worlds 1 --seed 7" for one world'
 	@echo 'make bench         how fast it is, side by side with others'
 	@echo 'make shoppers      people who buy at the shop that make run runs; ARGS="--per-minute 60" for more'
 	@echo 'make demo          the same gently, so that the dashboard is alive'
@@ -41,6 +42,9 @@ lint-in-services:
 	$(VENV)/python -m mypy .
 	$(VENV)/python manage.py makemigrations --check --dry-run
 	PUBLIC_URL=https://shop.example $(VENV)/python manage.py check --deploy --fail-level WARNING
+
+faults: packages nginx
+	@$(VENV)/python -m tests.faults $(ARGS)
 
 bench: packages
 	@$(SANDBOX) services --durable -- $(VENV)/python -m bench $(ARGS)

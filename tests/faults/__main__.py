@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import resource
 import secrets
 import shutil
 import sys
@@ -16,6 +17,7 @@ from tests.faults.report import Report
 from tests.faults.run import Result, Size, run
 from tests.faults.troubles import Trouble
 
+FILES = 8192
 MUTANT_SEEDS = 3
 """Worlds that a broken shop gets to show it in."""
 
@@ -23,6 +25,7 @@ MUTANT_SEEDS = 3
 def main() -> int:
     """1 if a promise was broken, or a broken shop was not noticed."""
     options = _options()
+    _allow_many_files()
     report = Report(options.report)
     size = Size(
         deliveries=options.deliveries // options.worlds,
@@ -75,6 +78,14 @@ def _noticed(mutant: str, seed: int) -> str:
         if result.violations:
             return result.violations[0]
     return ""
+
+
+def _allow_many_files() -> None:
+    """For us and, by inheritance, for all that we start."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def say(text: str) -> None:

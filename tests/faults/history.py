@@ -29,10 +29,10 @@ class History:
             json.dumps({"t": round(self.now(), 3), "during": self.trouble, "what": what, **facts}) + "\n"
         )
 
-    def violation(self, invariant: str, text: str) -> None:
-        """A promise is broken. `invariant` is its letter, from A to G (see tests/faults/__init__.py)."""
-        self.violations.append(f"{invariant}: {text}")
-        self.note("violation", invariant=invariant, text=text)
+    def violation(self, letter: str, text: str) -> None:
+        """A promise is broken: `letter` is its own in promises.py."""
+        self.violations.append(f"{letter}: {text}")
+        self.note("violation", letter=letter, text=text)
 
     def of(self, *kinds: str) -> Iterator[dict[str, Any]]:
         with self.path.open() as lines:

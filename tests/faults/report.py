@@ -8,18 +8,22 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.run import CONVERGED, Result
+from tests.faults.promises import PROMISES
+from tests.faults.run import Result
 from tests.faults.troubles import Trouble
 
-PROMISES = {
-    "A": "every event answered 2xx is recorded, and applied or explained",
-    "B": "each is applied once; money, stock and e-mails equal what Stripe did",
-    "C": "versions on a page only rise",
-    "D": f"all pages equal the database within {CONVERGED:.0f} s of healing",
-    "E": "nothing reaches a page that may not see it",
-    "F": "memory and descriptors return to their level",
-    "G": "where nothing is broken, nothing fails",
-}
+INTRODUCTION = """# Faults: the long run
+
+`make faults` starts whole shops, one after the other: PostgreSQL, Valkey, the local Stripe, a worker, and
+two web processes behind nginx where that is installed. In each, people buy, pay, watch and refund, all by a
+seed; a quarter of the webhooks comes twice, some in another order, some damaged, some a month late. Then
+one thing after the other is broken and mended, and after each it is measured how long it takes until every
+open page is true again. In the end the database, Stripe's own books, the e-mails and what the pages were
+sent are compared, by a checker that shares no code with the shop ([tests/faults/](../tests/faults/)). The
+last table is of shops that were broken on purpose.
+
+`make test` plays three small worlds of this. `make faults ARGS="--report docs/faults.md"` writes this page
+anew."""
 
 
 class Report:
@@ -58,8 +62,8 @@ class Report:
         minutes = (time.time() - self._began) / 60
         seeds = ", ".join(str(result.seed) for result in self._results)
         return (
-            "# Faults: the long run\n\n"
-            f"`make faults` on {time.strftime('%Y-%m-%d')}, {minutes:.0f} minutes, {os.cpu_count()} cores"
+            f"{INTRODUCTION}\n\n"
+            f"The run of {time.strftime('%Y-%m-%d')}: {minutes:.0f} minutes, {os.cpu_count()} cores"
             f" ({_processor()}), Python {platform.python_version()}. Worlds with seeds {seeds}."
         )
 

@@ -11,14 +11,13 @@ from random import Random
 
 from tests.faults import checker, truth
 from tests.faults.people import Crowd
+from tests.faults.promises import CONVERGED
 from tests.faults.troubles import Trouble, make_webhooks_bad
 from tests.faults.truth import Database, Stripe
 from tests.faults.waiting import until, when
 from tests.faults.watching import Watch
 from tests.faults.world import World
 
-CONVERGED = 10.0
-"""Seconds after healing in which all pages have to be true."""
 LATE = 0.02
 """Which part of the events comes a month late."""
 SHELVES: dict[str, int | None] = {"counter-bell": 40, "door-chime": None, "bicycle-bell": 100_000}

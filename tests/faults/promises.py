@@ -1,0 +1,14 @@
+"""What holds whatever breaks. Each broken promise is told with its letter."""
+
+CONVERGED = 10.0
+"""Seconds after healing in which all pages have to be true."""
+
+PROMISES = {
+    "A": "every event answered 2xx is recorded, and applied or explained",
+    "B": "each is applied once; money, stock and e-mails equal what Stripe did",
+    "C": "versions on a page only rise, and nothing is sent twice",
+    "D": f"all pages equal the database within {CONVERGED:.0f} s of healing",
+    "E": "nothing reaches a page that may not see it",
+    "F": "memory and descriptors return to their level",
+    "G": "where nothing is broken, nothing fails",
+}
