@@ -95,7 +95,7 @@ class Report:
                 asked.setdefault(what, []).extend(seconds)
         rows = [
             _row("from healing until a page is true", converged),
-            _row("the log-in page while all pages come at once", logins),
+            _row("a log-in while all pages come back at once", logins),
             *(_row(what, asked[what]) for what in sorted(asked) if _is_told(what)),
         ]
         return "\n".join(["| seconds | times | p50 | p99 | most |", "|---|--:|--:|--:|--:|", *rows])

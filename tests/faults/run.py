@@ -174,11 +174,14 @@ class _Stage:
             self.world.history.violation("F", f"{memory} bytes were used after a wave, then {memory_then}")
 
     async def _wave(self) -> None:
-        """All at once; somebody logs in meanwhile."""
+        """They come one by one, are cut off, and come back at once; somebody logs in meanwhile."""
         visitors = [self.crowd.visitor(f"visitor-{number}") for number in range(self.size.wave)]
         pages = [await visitor.open("/") for visitor in visitors]
+        await when(lambda: all(page.open for page in pages), 30)
         for page in pages:
             page.sleep()
+        await when(lambda: not any(page.open for page in pages), 30)
+        for page in pages:
             page.wake()
         started = asyncio.get_running_loop().time()
         await self.crowd.log_in("visitor", "staff")
