@@ -46,6 +46,7 @@ def main() -> int:
             troubles,
             without_valkey=without_valkey,
         )
+        report.write()  # whoever stops it later has so much
     for mutant in () if options.no_mutants else MUTANTS:
         report.add_mutant(mutant, _noticed(mutant, options.seed))
     say(report.text())

@@ -147,11 +147,14 @@ class Post:
         reader, writer = await self._connection()
         try:
             writer.write(head + body)
-            status = await _status(reader)
+            status, stays = await _answer(reader)
         except BaseException:
             writer.transport.abort()
             raise
-        self._idle.append((reader, writer))
+        if stays:
+            self._idle.append((reader, writer))
+        else:
+            writer.close()
         return status
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -168,12 +171,13 @@ async def _message(reader: asyncio.StreamReader) -> tuple[http.client.HTTPMessag
     return headers, await reader.readexactly(int(headers["Content-Length"]))
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
+    """Its status, and whether the connection may be used again."""
     head = await reader.readuntil(b"\r\n\r\n")
     first, _, rest = head.partition(b"\r\n")
     headers = http.client.parse_headers(io.BytesIO(rest))
     await reader.readexactly(int(headers["Content-Length"]))
-    return int(first.split()[1])
+    return int(first.split()[1]), headers.get("Connection", "").lower() != "close"
 
 
 def _event(body: bytes) -> dict[str, Any]:
