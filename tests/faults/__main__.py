@@ -36,6 +36,9 @@ def main() -> int:
         wave=options.sockets,
     )
     kills = options.kills // options.worlds
+    # First: what a checker says that sees nothing is worth nothing.
+    for mutant in () if options.no_mutants else MUTANTS:
+        report.add_mutant(mutant, _noticed(mutant, options.seed))
     for number in range(options.worlds):
         seed = options.seed + number
         without_valkey = options.worlds > 1 and number == options.worlds - 1
@@ -47,8 +50,6 @@ def main() -> int:
             without_valkey=without_valkey,
         )
         report.write()  # whoever stops it later has so much
-    for mutant in () if options.no_mutants else MUTANTS:
-        report.add_mutant(mutant, _noticed(mutant, options.seed))
     say(report.text())
     report.write()
     return 0 if report.good else 1
@@ -101,7 +102,7 @@ def _options() -> argparse.Namespace:
     option(
         "--seed", type=int, default=secrets.randbelow(10**6), help="of the first world; the next ones follow"
     )
-    option("--worlds", type=int, default=5, help="how many")
+    option("--worlds", type=int, default=8, help="how many")
     option("--deliveries", type=int, default=100_000, help="of webhooks, in all of them")
     option("--kills", type=int, default=200, help="of processes, in all of them")
     option("--sockets", type=int, default=500, help="open at a time")
