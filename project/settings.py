@@ -187,6 +187,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ] + [{"NAME": "shop.passwords.ShopWordsValidator"}]
+PASSWORD_HASHERS = ["shop.hashing.Hasher"]
 PASSWORD_RESET_TIMEOUT = 3600  # seconds; mail is read within the hour, or asked for again
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # first: looks at no password while who guesses is locked out

@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 import stripe
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection
+
+from shop.connections import put_connection_back
 
 TIME_LIMIT = 10
 """Seconds that one request to Stripe may take; the SDK's own limit is 80."""
@@ -36,11 +37,6 @@ async def from_stripe(call: Callable[[stripe.StripeClient], Awaitable[Answer]]) 
     """Ask Stripe. Raises stripe.StripeError, and TimeoutError after TIME_LIMIT, retries included."""
     # Nobody waits for Stripe with a database connection in hand: a slow Stripe would empty the pool, and
     # the whole shop, webhooks included, would stand still.
-    await sync_to_async(_put_connection_back)()
+    await sync_to_async(put_connection_back)()
     async with asyncio.timeout(TIME_LIMIT):
         return await call(stripe_client())
-
-
-def _put_connection_back() -> None:
-    if not connection.in_atomic_block:  # a caller's transaction is not ours to end
-        connection.close()

@@ -74,9 +74,10 @@ class PasswordChange(views.PasswordChangeView):
 
 
 def _account(form: SignupForm) -> User | None:
+    account: User = form.save(commit=False)  # the password is hashed without a transaction (shop/hashing.py)
     try:
         with transaction.atomic():
-            account: User = form.save()
+            account.save()
     except IntegrityError:  # somebody was faster since the form was checked: a double click, most likely
         form.add_error("username", User._meta.get_field("username").error_messages["unique"])
         return None
