@@ -13,8 +13,10 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 
 TOKEN = re.compile(r"(/orders/link/|/accounts/reset/[^/\s]+/)[^/\s\"']+")
-ADDRESS = re.compile(r"[^\s\"'<>()\[\]{}=:,;@]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
+ADDRESS = re.compile(r"[^\s\"'<>()\[\]{}=:,;@]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]+)+")
 MASK = "…"
+# A stranger may have sent what is searched, and meanwhile nobody is served: the cost of each pattern must
+# grow with the text and no faster. So none begins with a repetition without an end.
 
 # By their look, wherever they come from: Stripe's keys and secrets, our cookies, tickets and tokens.
 _KEYS = re.compile(r"\b((?:sk|rk)_(?:live|test)_|whsec_|pi_\w+_secret_|cs_\w+_secret_)[\w*]+")
@@ -22,9 +24,9 @@ _SHOWN = re.compile(
     r"\b((?:ticket|sessionid|csrftoken|csrfmiddlewaretoken|guest|password\d?|cvc)\b[\"']?\s*[=:]\s*[\"']?"
     r"|(?:Bearer|Basic|Token)\s+)[^\s\"'&;,<>]+"
 )
-_IN_URL = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
+_IN_URL = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
 # PostgreSQL says there which row it was, column by column.
-_ROW = re.compile(r"^(\s*(?:DETAIL|CONTEXT):\s*).*$", re.MULTILINE)
+_ROW = re.compile(r"^([ \t]*(?:DETAIL|CONTEXT):[ \t]*).*$", re.MULTILINE)
 _CARD = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w-])")
 SHORTEST_SECRET = 12
 """Characters. What is shorter is a word in a sandbox, and would be masked wherever that word stands."""

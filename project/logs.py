@@ -16,7 +16,7 @@ from typing import Any
 
 from daphne.access import AccessLogGenerator
 
-from project.discreet import discreet
+from project.discreet import MASK, discreet
 from shop import tracing
 
 access = logging.getLogger("access")
@@ -24,6 +24,10 @@ access = logging.getLogger("access")
 LONGEST = 4_000
 """Characters of a value; of a traceback the last ones, where it happened."""
 LONGEST_TRACEBACK = 8_000  # together under the 16 KiB at which Docker cuts a line in two
+SEARCHED = 4
+"""Times as much is searched for secrets; what comes beyond it is not looked at."""
+SEAM = 500
+"""Characters before that end are left out: half a secret does not look like one."""
 QUIET = ("/healthz", "/readyz", "/metrics")
 """Asked for all day by machines; worth a line only if they fail."""
 
@@ -39,14 +43,27 @@ class Formatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
             "level": record.levelname,
             "logger": record.name,
-            "message": discreet(record.getMessage())[:LONGEST],
+            "message": _first(record.getMessage()),
             **tracing.facts(),
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1]:
             fields["error"] = type(record.exc_info[1]).__name__
-            fields["traceback"] = discreet(self.formatException(record.exc_info))[-LONGEST_TRACEBACK:]
+            fields["traceback"] = _last(self.formatException(record.exc_info))
         return logfmt(fields)
+
+
+def _first(text: str) -> str:
+    if len(text) > SEARCHED * LONGEST:
+        return discreet(text[: SEARCHED * LONGEST])[:-SEAM][:LONGEST]
+    return discreet(text)[:LONGEST]
+
+
+def _last(text: str) -> str:
+    """From the beginning of a line: a row of the database is known by how its line begins."""
+    if len(text) > SEARCHED * LONGEST_TRACEBACK:
+        text = text[-SEARCHED * LONGEST_TRACEBACK :].partition("\n")[2] or MASK
+    return discreet(text)[-LONGEST_TRACEBACK:]
 
 
 def logfmt(fields: Mapping[str, str]) -> str:

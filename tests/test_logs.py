@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from project.asgi import application
-from project.logs import Formatter
+from project.logs import LONGEST, SEARCHED, Formatter
 from shop import tasks, tracing
 from shop.models import Order
 from shop.rights import REFUND_ORDER, VIEW_PAYMENTS
@@ -127,6 +127,33 @@ def test_a_line_has_an_end(said):
 
     [line] = said()
     assert len(line["message"]) < 5_000
+
+
+@pytest.mark.parametrize("length", [LONGEST, SEARCHED * LONGEST])
+def test_no_half_of_a_secret_is_left_where_a_line_is_cut(said, length):
+    """Masks make the text shorter, so that what stood far behind may come to stand in the line."""
+    begins = 500 * "z "
+    for cut in range(-40, 40, 7):
+        ticket = (length - cut - len(f"{begins}ticket= ")) * "x"
+        text = f"{begins}ticket={ticket} ada@example.com {LONGEST * 'y '}"
+        logging.getLogger("shop.test").warning("%s", text)
+
+    messages = [line["message"] for line in said()]
+    assert len(messages) == 12
+    assert all(message.startswith("z z") for message in messages)
+    assert not [message for message in messages if "ada" in message]
+
+
+def test_no_half_of_a_row_is_left_where_a_traceback_is_cut(said):
+    rows = [f"DETAIL:  Failing row contains ({400 * 'Ada '})." for _ in range(50)]
+    try:
+        raise ValueError("\n".join(rows))
+    except ValueError:
+        logging.getLogger("shop.test").exception("It broke")
+
+    [line] = said()
+    assert "DETAIL:  …" in line["traceback"]
+    assert "Ada" not in line["traceback"]
 
 
 # --- what it is about -----------------------------------------------------------------------------
