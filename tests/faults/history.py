@@ -16,7 +16,7 @@ class History:
         self.counts: Counter[str] = Counter()
         self.violations: list[str] = []
         self.trouble = ""
-        """What is going on, or has just been: each line says so."""
+        """What is going on, or has just been. A line says so, unless it says what was when it began."""
         self._file: TextIO = path.open("w", buffering=1)
         self._began = time.monotonic()
 
@@ -26,7 +26,7 @@ class History:
     def note(self, what: str, **facts: Any) -> None:
         self.counts[what] += 1
         self._file.write(
-            json.dumps({"t": round(self.now(), 3), "during": self.trouble, "what": what, **facts}) + "\n"
+            json.dumps({"t": round(self.now(), 3), "what": what, "during": self.trouble, **facts}) + "\n"
         )
 
     def violation(self, letter: str, text: str) -> None:

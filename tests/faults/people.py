@@ -1,6 +1,7 @@
 """Who comes to the shop: shoppers who buy and watch, staff who watch and act, and Stripe's own buttons."""
 
 import asyncio
+import contextlib
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -45,12 +46,13 @@ class Crowd:
         self._shoppers = 0
         self._tasks: list[asyncio.Task[None]] = []
         self.staff: list[Browser] = []
+        self._looked_into: Page | None = None
         self._network = network()
 
     async def open(self, dashboards: int) -> None:
         """Staff open their pages, and everybody begins."""
         for number in range(dashboards):
-            if number % 8 == 0:  # an account has ten sockets
+            if number % 8 == 0:  # an account has ten sockets, and may look into an order
                 await self._hire(f"staff-{number // 8}")
             self.watch.keep(await self.staff[-1].open(DASHBOARDS[number % len(DASHBOARDS)], self.watch.look))
         self._tasks = [asyncio.create_task(self._shop_on()) for _ in range(self._at_once)]
@@ -114,7 +116,7 @@ class Crowd:
     # --- staff and Stripe ---------------------------------------------------------------------------
 
     async def _act_on(self, dice: Random) -> None:
-        deeds = [self._refund, self._prepare, self._ship, self._ask_stripe, self._ask_stripe]
+        deeds = [self._refund, self._prepare, self._ship, self._look_into, self._ask_stripe, self._ask_stripe]
         while True:
             await self._come.wait()
             await asyncio.sleep(dice.uniform(0.1, 0.4))
@@ -135,6 +137,15 @@ class Crowd:
 
     async def _ship(self, dice: Random) -> None:
         await self._press(dice, "/ship/", carrier="Post")
+
+    async def _look_into(self, dice: Random) -> None:
+        """One order's page is always open, another one now and then."""
+        with contextlib.suppress(NotOpened):
+            page = await self.staff[0].open(f"/dashboard/orders/{dice.choice(self.orders)}/", self.watch.look)
+            if self._looked_into in self.watch.pages:
+                self.watch.close(self._looked_into)
+            self._looked_into = page
+            self.watch.keep(page)
 
     async def _press(self, dice: Random, button: str, **typed: str) -> None:
         """On staff's page of some order; the button may be gone, or somebody faster."""
@@ -163,13 +174,14 @@ class Crowd:
         """Again and again, as people press again what did not answer. Raises Left."""
         history = self.world.history
         for _ in range(PATIENCE):
-            started = history.now()
+            started, during = history.now(), history.trouble
             try:
                 answer = await request()
                 status = answer.status
             except Unreachable:
                 answer, status = None, 0
-            history.note("request", of=what, status=status, seconds=round(history.now() - started, 4))
+            seconds = round(history.now() - started, 4)
+            history.note("request", of=what, status=status, seconds=seconds, during=during)
             if answer and status not in (0, 429, 500, 502, 503, 504):
                 return answer
             await asyncio.sleep(0.5)

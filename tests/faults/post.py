@@ -122,7 +122,7 @@ class Post:
 
     async def _deliver(self, body: bytes, signature: bytes) -> int:
         """The status; 0 if nobody answered."""
-        started, status = time.monotonic(), 0
+        started, during, status = time.monotonic(), self._history.trouble, 0
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
             async with asyncio.timeout(PATIENCE):
                 status = await self._ask(body, signature)
@@ -135,7 +135,12 @@ class Post:
         self.deliveries += 1
         what = "delivery" if genuine else "damaged delivery"
         self._history.note(
-            what, event=event.get("id"), type=event.get("type"), status=status, seconds=seconds
+            what,
+            event=event.get("id"),
+            type=event.get("type"),
+            status=status,
+            seconds=seconds,
+            during=during,
         )
         return status
 

@@ -32,7 +32,6 @@ class Report:
         self._began = time.time()
         self._results: list[Result] = []
         self._troubles: Counter[str] = Counter()
-        self._kills = 0
         self._without_valkey: list[int] = []
         self._noticed: dict[str, str] = {}
 
@@ -43,7 +42,6 @@ class Report:
     def add(self, result: Result, troubles: Sequence[Trouble], *, without_valkey: bool) -> None:
         self._results.append(result)
         self._troubles.update(trouble.name for trouble in troubles)
-        self._kills += sum(trouble.kills for trouble in troubles)
         if without_valkey:
             self._without_valkey.append(result.seed)
 
@@ -79,8 +77,10 @@ class Report:
             f"{deliveries:,} deliveries of webhooks, {counts['damaged delivery']:,} of them damaged,"
             f" {counts['held back']:,} events a month late, {counts['lost on the way']:,} lost on the way and"
             f" sent again; {counts['request']:,} requests of shoppers, staff and payers;"
-            f" {self._kills} processes killed.",
+            f" {counts['killed']} processes killed.",
         ]
+        if counts["not possible here"]:
+            lines.append("A wrong clock or a full disk were not possible on this machine.")
         if self._without_valkey:
             lines.append(f"The world with seed {self._without_valkey[0]} had no Valkey at all.")
         rows = [f"| {name} | {times} |" for name, times in sorted(self._troubles.items())]
@@ -94,7 +94,7 @@ class Report:
             for what, seconds in result.asked.items():
                 asked.setdefault(what, []).extend(seconds)
         rows = [
-            _row("from healing until a page is true", converged),
+            _row("that a page was stale after healing", converged),
             _row("a log-in while all pages come back at once", logins),
             *(_row(what, asked[what]) for what in sorted(asked) if _is_told(what)),
         ]

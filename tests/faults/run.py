@@ -11,13 +11,14 @@ from random import Random
 
 from tests.faults import checker, truth
 from tests.faults.people import Crowd
-from tests.faults.promises import CONVERGED
 from tests.faults.troubles import Trouble, make_webhooks_bad
 from tests.faults.truth import Database, Stripe
 from tests.faults.waiting import until, when
 from tests.faults.watching import Watch
 from tests.faults.world import World
 
+GRACE = 3.0
+"""Seconds after healing in which something may still fail: nginx asks a process again that was away."""
 LATE = 0.02
 """Which part of the events comes a month late."""
 SHELVES: dict[str, int | None] = {"counter-bell": 40, "door-chime": None, "bicycle-bell": 100_000}
@@ -106,18 +107,24 @@ class _Stage:
 
     async def _endure(self, trouble: Trouble, dice: Random) -> None:
         history = self.world.history
-        history.trouble = trouble.name
+        unfelt = trouble.is_unfelt and self.world.is_behind_nginx
+        history.trouble = "" if unfelt else trouble.name
         async with trouble.cause(self.world, dice):
             await asyncio.sleep(min(trouble.seconds, self.size.longest))
-        healed = asyncio.get_running_loop().time()
         history.note("healed", trouble=trouble.name)
-        await self.crowd.pause()
-        await self._converge(healed)
-        history.trouble = ""
+        asyncio.get_running_loop().call_later(GRACE, self._forget, trouble.name)
+        pausing = asyncio.create_task(self.crowd.pause())
+        await self._heal(pausing.done)
+        await pausing
+        self._forget(trouble.name)
         self.crowd.go_on()
 
-    async def _converge(self, healed: float) -> None:
-        seconds, wrong = await self.watch.converge(self.database, healed, CONVERGED)
+    def _forget(self, trouble: str) -> None:
+        if self.world.history.trouble == trouble:
+            self.world.history.trouble = ""
+
+    async def _heal(self, is_calm: Callable[[], bool] = lambda: True) -> None:
+        seconds, wrong = await self.watch.heal(self.database, is_calm)
         self.result.converged += seconds
         for fault in wrong:
             self.world.history.violation("D", fault)
@@ -129,15 +136,16 @@ class _Stage:
         history = self.world.history
         await self.crowd.leave()
         await self._until_all_is_told()
-        history.trouble = "the end"
-        await self._converge(asyncio.get_running_loop().time())
+        await self._heal()
+        for fault in await self.watch.words_differ():
+            history.violation("D", fault)
         for stranger in self.watch.strangers_orders(self.database.now_shown()):
             history.violation("E", stranger)
         await self._come_and_go()
         stripe = Stripe.read(self.world.directory)
         for fault in [
             *checker.in_the_end(self.database, stripe, history, SHELVES),
-            *checker.mails_faults(self.world.mail, self.database),
+            *checker.mails_faults(self.world.mail, self.database, history),
         ]:
             history.violation(fault[0], fault[3:])
 
@@ -148,6 +156,8 @@ class _Stage:
         await until(lambda: truth.undelivered(world.directory) == 0, 60)
         await world.post.deliver_what_is_late()
         await world.post.deliver_again()
+        for fault in checker.before_anybody_asks_stripe(self.database):
+            world.history.violation(fault[0], fault[3:])
         for _ in range(5):
             self.database.do("UPDATE shop_stripeevent SET retry_at = now() WHERE retry_at IS NOT NULL")
             self.database.do(_AN_HOUR_LATER)
@@ -155,7 +165,7 @@ class _Stage:
             await until(lambda: truth.undelivered(world.directory) == 0, 60)
             if not self.database.rows("SELECT id FROM shop_stripeevent WHERE retry_at IS NOT NULL"):
                 break
-        self.database.do("UPDATE shop_orderemail SET due_at = now() WHERE sent_at IS NULL")
+        self.database.do("UPDATE shop_orderemail SET due_at = now() WHERE due_at IS NOT NULL")
         await world.manage("shell", "--no-imports", "-c", "from shop import emails; emails.send_due()")
 
     async def _come_and_go(self) -> None:

@@ -21,6 +21,8 @@ from sandbox.processes import Process
 from tests.faults.waiting import until
 from tests.faults.world import World
 
+DISTRUST = 2.0
+"""Seconds until nginx asks again who was away, for which deploy/restart waits, too."""
 LIBFAKETIME = next((str(library) for library in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "")
 
 Cause = Callable[[World, Random], AbstractAsyncContextManager[None]]
@@ -28,21 +30,24 @@ Cause = Callable[[World, Random], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`seconds` is how long it lasts in the long version, and `kills` how many processes it kills."""
+    """`seconds` is how long it lasts in the long version. What is unfelt fails nobody behind nginx."""
 
     name: str
     cause: Cause
     seconds: float
-    kills: int = 0
+    kills: bool = False
+    is_unfelt: bool = False
 
 
 TROUBLES: list[Trouble] = []
 
 
-def trouble(name: str, seconds: float, kills: int = 0) -> Callable[[Callable[[World, Random], Any]], Cause]:
+def trouble(
+    name: str, seconds: float, *, kills: bool = False, is_unfelt: bool = False
+) -> Callable[[Callable[[World, Random], Any]], Cause]:
     def register(steps: Callable[[World, Random], AsyncIterator[None]]) -> Cause:
         cause = asynccontextmanager(steps)
-        TROUBLES.append(Trouble(name, cause, seconds, kills))
+        TROUBLES.append(Trouble(name, cause, seconds, kills, is_unfelt))
         return cause
 
     return register
@@ -51,29 +56,34 @@ def trouble(name: str, seconds: float, kills: int = 0) -> Callable[[Callable[[Wo
 # --- web ------------------------------------------------------------------------------------------------
 
 
-@trouble("web killed", 0.5, kills=1)
+@trouble("web killed", 0.5, kills=True)
 async def web_killed(world: World, dice: Random) -> AsyncIterator[None]:
     """Under load it is in the middle of some webhook."""
     web = dice.choice(world.webs)
-    web.kill()
+    world.kill(web)
     yield
     await world.start_web(web)
 
 
-@trouble("web dies between commit and push", 1, kills=1)
+@trouble("web dies between commit and push", 1, kills=True)
 async def web_dies_before_it_tells(world: World, dice: Random) -> AsyncIterator[None]:
     world.fuse.touch()
     yield
-    world.fuse.unlink(missing_ok=True)
+    if world.fuse.exists():
+        world.fuse.unlink()
+        world.history.note("not hit")
+    else:
+        world.history.note("killed", process="web")
     await world.keep_alive()
 
 
-@trouble("rolling restart", 0)
+@trouble("rolling restart", 0, is_unfelt=True)
 async def rolling_restart(world: World, dice: Random) -> AsyncIterator[None]:
     for web in world.webs:
         web.ask_to_stop()
         await until(lambda web=web: not web.running, 15)  # type: ignore[misc]
         await world.start_web(web)
+        await asyncio.sleep(DISTRUST)
     yield
 
 
@@ -88,10 +98,10 @@ async def web_frozen(world: World, dice: Random) -> AsyncIterator[None]:
 # --- Valkey -----------------------------------------------------------------------------------------------
 
 
-@trouble("Valkey killed", 1, kills=1)
+@trouble("Valkey killed", 1, kills=True)
 async def valkey_killed(world: World, dice: Random) -> AsyncIterator[None]:
     """It keeps nothing, so it comes back empty."""
-    world.valkey.process.kill()
+    world.kill(world.valkey.process)
     yield
     await until(lambda: not world.valkey.process.running)
     await world.start_valkey()
@@ -120,9 +130,9 @@ async def valkey_in_a_hole(world: World, dice: Random) -> AsyncIterator[None]:
 # --- PostgreSQL -------------------------------------------------------------------------------------------
 
 
-@trouble("PostgreSQL killed", 1, kills=1)
+@trouble("PostgreSQL killed", 1, kills=True)
 async def postgres_killed(world: World, dice: Random) -> AsyncIterator[None]:
-    world.postgres.process.kill()
+    world.kill(world.postgres.process)
     yield
     await until(lambda: not world.postgres.process.running)
     world.postgres.start()
@@ -154,7 +164,9 @@ async def rows_locked(world: World, dice: Random) -> AsyncIterator[None]:
 async def disk_full(world: World, dice: Random) -> AsyncIterator[None]:
     """The database's, where the machine lets us give it a small one of its own."""
     ballast = world.postgres.directory / "ballast"
-    if world.has_own_disk:
+    if not world.has_own_disk:
+        world.history.note("not possible here", trouble="disk full")
+    else:
         with ballast.open("wb") as file, contextlib.suppress(OSError):
             for megabyte in itertools.count():
                 os.posix_fallocate(file.fileno(), megabyte << 20, 1 << 20)
@@ -184,9 +196,9 @@ async def webhooks_off(world: World, dice: Random) -> AsyncIterator[None]:
     world.post.is_off = False
 
 
-@trouble("Stripe killed", 0.5, kills=1)
+@trouble("Stripe killed", 0.5, kills=True)
 async def stripe_killed(world: World, dice: Random) -> AsyncIterator[None]:
-    world.stripe.kill()
+    world.kill(world.stripe)
     yield
     await until(lambda: not world.stripe.running)
     world.stripe.start()
@@ -242,6 +254,8 @@ async def _clock_off(world: World, dice: Random, by: str) -> AsyncIterator[None]
     """Where libfaketime is installed."""
     which = dice.randrange(len(world.webs))
     right = world.webs[which]
+    if not LIBFAKETIME:
+        world.history.note("not possible here", trouble="a wrong clock")
     lie = (
         {"LD_PRELOAD": LIBFAKETIME, "FAKETIME": by, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         if LIBFAKETIME
@@ -263,9 +277,9 @@ async def _replace(world: World, which: int, by: Process) -> None:
 # --- the worker -------------------------------------------------------------------------------------------
 
 
-@trouble("worker killed", 0.5, kills=1)
+@trouble("worker killed", 0.5, kills=True)
 async def worker_killed(world: World, dice: Random) -> AsyncIterator[None]:
-    world.worker.kill()
+    world.kill(world.worker)
     yield
     await until(lambda: not world.worker.running)
     world.worker.start()

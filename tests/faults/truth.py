@@ -19,6 +19,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._orders: dict[str, Json] = {}
+        self._read_until = "epoch"
 
     def rows(self, statement: str, *values: Any) -> list[Json]:
         with psycopg.connect(
@@ -31,29 +33,26 @@ class Database:
             connection.execute(statement, values)
 
     def now_shown(self) -> "Shown":
-        orders = self.rows(
-            "SELECT public_id::text, version, user_id, guest_id::text, payment_status FROM shop_order"
-            " ORDER BY placed_at DESC, id DESC"
-        )
+        """As it is now. Of orders those are read that have changed, or may have just been committed."""
+        [now] = self.rows("SELECT (now() - interval '1 minute')::text AS a_minute_ago")
+        for order in self.rows(_CHANGED, self._read_until):
+            self._orders[order["public_id"]] = order
+        self._read_until = now["a_minute_ago"]
         products = self.rows("SELECT slug, version FROM shop_product")
-        return Shown(
-            {order["public_id"]: order for order in orders},
-            {product["slug"]: product["version"] for product in products},
-        )
+        return Shown(self._orders, {product["slug"]: product["version"] for product in products})
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What pages have to show: orders by public id, the newest first, and products' versions by slug."""
+    """What pages have to show: orders by public id, and products' versions by slug."""
 
     orders: dict[str, Json]
     products: dict[str, int]
 
-    def by_owner(self) -> dict[tuple[Any, Any], list[str]]:
-        owned = defaultdict(list)
-        for public_id, order in self.orders.items():
-            owned[order["user_id"], order["guest_id"]].append(public_id)
-        return owned
+    def of(self, address: str) -> set[str]:
+        """The orders of the guest who gave this e-mail address when she paid."""
+        guests = {order["guest_id"] for order in self.orders.values() if order["email"] == address}
+        return {name for name, order in self.orders.items() if order["guest_id"] in guests}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,12 @@ class Stripe:
                 case "event":
                     books.events[thing["id"]] = thing
         return books
+
+
+_CHANGED = """
+SELECT public_id::text, version, user_id, guest_id::text, email, payment_status
+FROM shop_order WHERE updated_at >= %s::timestamptz
+"""
 
 
 def _objects(data_dir: Path) -> Iterable[Json]:

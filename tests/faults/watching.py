@@ -3,17 +3,24 @@
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import psycopg
+
 from tests.faults.browser import Page, Unreachable
-from tests.faults.dom import Swap
+from tests.faults.dom import Document, Swap
 from tests.faults.history import History
+from tests.faults.promises import CONVERGED
 from tests.faults.truth import Database, Shown
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ORDER_ID = re.compile(rf'id="(?:order|row|payment)-({UUID})"')
 ADDRESS = re.compile(r"([\w-]+)@people\.test")
+ABOUT = re.compile(rf"/(?:dashboard/)?orders/({UUID})/")
+KEPT = re.compile(r"order-|row-|payment-|stock-|numbers$")
+"""What does not change by the clock."""
+MOST_READ = 60
 POLL = 0.1
 """Seconds between two looks at whether all pages are true."""
 
@@ -49,9 +56,8 @@ class Watch:
         brought = [swap for swap in swaps if swap.after is not None]
         for swap in brought:
             self._goes_forward(page, swap)
-        if (
-            frame and len(brought) == 1
-        ):  # a page that is loaded, and a whole list, bring what was there before
+        # A page that is loaded, and a whole list, bring what was there before.
+        if frame and len(brought) == 1:
             self._is_new(page, brought[0])
         if not is_staffs(page):
             self._is_hers(page, frame)
@@ -87,41 +93,56 @@ class Watch:
 
     # --- whether they are true ----------------------------------------------------------------------
 
-    async def converge(
-        self, database: Database, healed: float, seconds: float
-    ) -> tuple[list[float], list[str]]:
-        """When after `healed`, by the loop's clock, each page became true, and what is wrong in the end."""
+    async def heal(self, database: Database, is_calm: Callable[[], bool]) -> tuple[list[float], list[str]]:
+        """Look from now on, until nobody changes anything any more (`is_calm`) and all pages are true, or one
+        has been stale for too long. How long each was stale at most, and what was wrong with those.
+        """
         loop = asyncio.get_running_loop()
-        true_since: dict[int, float] = {}
+        since: dict[int, float] = {}
+        stale: defaultdict[int, float] = defaultdict(float)
         while True:
-            passed = loop.time() - healed
+            calm, now = is_calm(), loop.time()
             wrong = await self._wrong(database)
-            for page in self.pages:
-                if id(page) in wrong:
-                    true_since.pop(id(page), None)
-                else:
-                    true_since.setdefault(id(page), passed)
-            if not wrong or passed > seconds:
-                return list(true_since.values()), list(wrong.values())
+            since = {page: since.get(page, now) for page in wrong}
+            for page, began in since.items():
+                stale[page] = loop.time() - began
+            late = [fault for page, fault in wrong.items() if stale[page] > CONVERGED]
+            if late or (calm and not wrong):
+                return [stale[id(page)] for page in self.pages], late
             await asyncio.sleep(POLL)
 
     async def _wrong(self, database: Database) -> dict[int, str]:
         """What is wrong, by the page's identity."""
         try:
             shown = await asyncio.to_thread(database.now_shown)
-            lists = {page.path: await _rows(page) for page in self._one_of_each_list()}
-        except (OSError, Unreachable) as error:
+            wrong = self._judged(lambda page: _faults(page, shown))
+            if not wrong:  # lists loaded anew cost the shop more than all of the rest
+                lists = {page.path: await _rows(page) for page in self._one_of_each_list()}
+                wrong = self._judged(lambda page: _list_faults(page, lists))
+            return wrong
+        except (psycopg.Error, Unreachable) as error:
             return {id(page): f"{page.path}: nobody to ask ({error})" for page in self.pages}
-        owned = shown.by_owner()
-        wrong = {}
-        for page in self.pages:
-            fault = next(_faults(page, shown, owned, lists), None)
-            if fault:
-                wrong[id(page)] = f"{page.browser.name} at {page.path}: {fault}"
-        return wrong
+
+    def _judged(self, judge: Callable[[Page], Iterator[str]]) -> dict[int, str]:
+        found = {page: next(judge(page), "") for page in self.pages}
+        return {
+            id(page): f"{page.browser.name} at {page.path}: {fault}" for page, fault in found.items() if fault
+        }
 
     def _one_of_each_list(self) -> list[Page]:
         return list({page.path: page for page in self.pages if _is_list(page)}.values())
+
+    async def words_differ(self) -> list[str]:
+        """What pages say, held against the same pages loaded anew. For when nothing happens any more."""
+        differ = []
+        for page in self.pages[-MOST_READ:]:
+            fresh = Document((await page.browser.get(page.path)).text)
+            differ += [
+                f"{page.browser.name} at {page.path}: {key} says something else than if it is loaded anew"
+                for key in fresh.versions
+                if KEPT.match(key) and page.document.text(key) != fresh.text(key)
+            ]
+        return differ
 
 
 def is_staffs(page: Page) -> bool:
@@ -140,27 +161,28 @@ async def _rows(page: Page) -> list[str]:
     return re.findall(r'<li id="(row-[0-9a-f-]{36})"', answer.text)
 
 
-def _faults(
-    page: Page, shown: Shown, owned: dict[tuple[Any, Any], list[str]], lists: dict[str, list[str]]
-) -> Iterator[str]:
+def _faults(page: Page, shown: Shown) -> Iterator[str]:
     if not page.open:
         yield f"not connected: {page.status}, {page.closed_with}, {page.stopped or 'trying'}"
-    for key, version in page.document.versions.items():
+    versions = page.document.versions
+    for key, version in versions.items():
         kind, _, name = key.partition("-")
         if kind in ("order", "row", "payment") and name in shown.orders:
             if version != shown.orders[name]["version"]:
                 yield f"{key} is at {version}, not {shown.orders[name]['version']}"
         elif kind == "stock" and version != shown.products[name]:
             yield f"{key} is at {version}, not {shown.products[name]}"
+    if (about := ABOUT.fullmatch(page.path)) and not versions.keys() & {
+        f"order-{about[1]}",
+        f"payment-{about[1]}",
+    }:
+        yield "does not show its order"
+    if page.path in ("/", "/orders/"):
+        rows = {row.partition("-")[2] for row in page.document.rows("orders")}
+        if not rows >= shown.of(f"{page.browser.name}@people.test"):
+            yield f"lists {len(rows)} orders, and lacks some of its own"
+
+
+def _list_faults(page: Page, lists: dict[str, list[str]]) -> Iterator[str]:
     if page.path in lists and page.document.rows("payments") != lists[page.path]:
         yield "its rows are not those of the page loaded anew"
-    if page.path in ("/", "/orders/"):
-        yield from _missing(page, owned)
-
-
-def _missing(page: Page, owned: dict[tuple[Any, Any], list[str]]) -> Iterator[str]:
-    """Of a shopper's own orders: she has few, so her list shows all of them."""
-    rows = {row.partition("-")[2] for row in page.document.rows("orders")}
-    for orders in owned.values():
-        if rows & set(orders) and rows != set(orders):
-            yield f"lists {len(rows)} of {len(orders)} orders"

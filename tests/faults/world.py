@@ -102,7 +102,16 @@ class World:
             _unmount(self.directory / "disk")
         self.history.close()
 
+    @property
+    def is_behind_nginx(self) -> bool:
+        return isinstance(self.front, Nginx)
+
     # --- its parts, hurt and mended -----------------------------------------------------------------
+
+    def kill(self, process: Process) -> None:
+        """Without a chance to end anything."""
+        process.kill()
+        self.history.note("killed", process=process.name)
 
     async def start_web(self, web: Process) -> None:
         """Returns when it answers."""
