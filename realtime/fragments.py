@@ -11,8 +11,8 @@ from realtime.topics import CATALOG, PAYMENTS, order_topic, owner_topic, payment
 from shop.models import Order, Product
 
 OVERLAP = 15
-"""Seconds by which we read behind, for changes whose transaction was still open when we last looked:
-more than the longest that the database allows (DATABASE_SESSION_OPTIONS in .env.example)."""
+"""Seconds by which we read behind the oldest transaction that had written (see Moment), for changes that were
+stamped by a statement that had not: more than the longest (DATABASE_SESSION_OPTIONS in .env.example)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Page:
 
         A page that is open all day sees a whole day's orders.
         """
-        self.floor = max(self.floor, time)
+        self.floor = time  # which is earlier than the last, if the database's clock was set back
         self._versions = {key: state for key, state in self._versions.items() if state[1] >= self.floor}
 
     def shut(self) -> None:

@@ -33,7 +33,7 @@ from realtime.pages import Page
 from realtime.panels import PACE, Panels
 from realtime.topics import CATALOG, PAYMENTS, WEBHOOKS, orders_in
 from shop.models import Order, Product
-from shop.models.clock import database_now
+from shop.models.clock import database_moment
 from shop.models.order_queries import with_details
 from shop.visits import End, Visit, ended
 
@@ -55,9 +55,10 @@ PagesByTopic = dict[str, list[Page]]
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """`as_of`: the database's time before it was asked, in seconds since 1970."""
+    """`as_of`: the database's time before it was asked, in seconds since 1970; `settled`: see Moment."""
 
     as_of: float
+    settled: float
     fragments: list[Fragment]
     unread: set[str]
     """Topics of lists that could not be read, and are owed to the pages that show them."""
@@ -148,21 +149,21 @@ class Sweep:
         owed, self._owed = self._owed, set()
         which = changed_since(since, new_day=day != self._day, owed=owed)
         try:
-            as_of = await self._over(pages, which, "patrol", say=self._patrols % HEARTBEAT == 0)
+            settled = await self._over(pages, which, "patrol", say=self._patrols % HEARTBEAT == 0)
         except Exception:
             self._owed |= owed
             raise
         self._day = day
         gauges.pushes.patrolled_at = time.monotonic()
-        if as_of:
-            self._seen_until = as_of - OVERLAP
+        if settled:
+            self._seen_until = settled - OVERLAP
             for page in pages:
                 page.forget_before(self._seen_until)
 
     async def _over(
         self, pages: Collection[Page], which: Which, kind: str, *, say: bool = False
     ) -> float | None:
-        """Sweep over some pages; returns the database's time before it looked, None if there was nobody."""
+        """Sweep over some pages; returns `News.settled`, None if there was nobody."""
         if not pages:
             return None
         by_topic = _by_topic(pages)
@@ -181,7 +182,7 @@ class Sweep:
         if self._panels.late and self._hub.loop.time() >= self._late_at:
             self._late_at = self._hub.loop.time() + PACE
             self._hub.loop.call_at(self._late_at, self._hub.hinted.set)
-        return news.as_of
+        return news.settled
 
     def _offer(self, fragment: Fragment, pages: Collection[Page], kind: str, as_of: float) -> None:
         taken = sum([page.offer(fragment) for page in pages])
@@ -195,7 +196,8 @@ class Sweep:
 def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) -> News:
     """Ask the database. What no page wants is not rendered, so a quiet patrol renders nothing."""
     asked = time.time()
-    as_of = database_now().timestamp()
+    moment = database_moment()
+    as_of = moment.now.timestamp()
     gauges.pushes.compare_clocks(asked, as_of, time.time())
     lists = _to_send_whole(pages, which)
     by_row = {topic: them for topic, them in pages.items() if topic not in lists}
@@ -207,7 +209,7 @@ def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) 
         *_changed_products(pages, which),
         *panels.fragments(pages),
     ]
-    return News(as_of, fragments, unread, ended(visits))
+    return News(as_of, moment.settled.timestamp(), fragments, unread, ended(visits))
 
 
 def _to_send_whole(pages: PagesByTopic, which: Which) -> list[str]:

@@ -1,4 +1,4 @@
-"""The subscription stands in the template, beside what it updates."""
+"""The subscription stands in the template, beside what it updates. `as_of` in the context is a Moment."""
 
 from django import template
 from django.template import Context
@@ -52,8 +52,8 @@ def panel(context: Context, name: str, of: str = "") -> SafeString:
 
     `of` is the page's filter, or the id of its order, where the panel depends on it.
     """
-    return render_panel(name, of, context["as_of"].timestamp())
+    return render_panel(name, of, context["as_of"].now.timestamp())
 
 
 def _address(context: Context, path: str, topics: list[str], right: str = "") -> str:
-    return f"{path}?ticket={Ticket.issue(context['request'], path, topics, context['as_of'], right)}"
+    return f"{path}?ticket={Ticket.issue(context['request'], path, topics, context['as_of'].settled, right)}"

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from shop.dashboard.access import StaffRequest, may
 from shop.dashboard.forms import OrderForm, RefundForm, RestockForm, ShipForm
 from shop.models import Order
-from shop.models.clock import database_now
+from shop.models.clock import database_moment
 from shop.models.order_queries import with_details
 
 LEVELS = {"success": messages.SUCCESS, "warning": messages.WARNING}
@@ -19,7 +19,7 @@ def page(
     request: StaffRequest, public_id: UUID, typed: OrderForm | None = None, *, status: int = 200
 ) -> HttpResponse:
     """The order's page; with `typed` one of its forms is as it was sent."""
-    as_of = database_now()
+    as_of = database_moment()
     order = get_object_or_404(Order, public_id=public_id)
     with_details([order])
     forms: list[OrderForm] = [RefundForm(order), ShipForm(order), RestockForm(order)]

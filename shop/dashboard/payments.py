@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from shop.dashboard.access import StaffRequest, may, requires
 from shop.dashboard.feed import PER_PAGE, Cursor, PaymentFilter, rows
-from shop.models.clock import database_now
+from shop.models.clock import database_moment
 from shop.rights import VIEW_PAYMENTS
 
 
@@ -16,7 +16,7 @@ from shop.rights import VIEW_PAYMENTS
 @requires(VIEW_PAYMENTS)
 def payments(request: StaffRequest) -> HttpResponse:
     """`/dashboard/?status=…&q=…&after=<cursor>`."""
-    as_of = database_now()
+    as_of = database_moment()
     wanted = PaymentFilter.from_query(request.GET)
     after = Cursor.read(request.GET.get("after", ""))
     orders, older = rows(wanted, after)

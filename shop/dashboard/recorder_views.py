@@ -16,7 +16,7 @@ from shop.dashboard.access import StaffRequest, may, requires
 from shop.dashboard.answers import LEVELS
 from shop.dashboard.recorder import WebhookFilter
 from shop.models import Outcome, StripeEvent
-from shop.models.clock import database_now
+from shop.models.clock import database_moment
 from shop.payloads import masked
 from shop.rights import REFUND_ORDER, VIEW_PAYMENTS, VIEW_WEBHOOK_PAYLOAD
 
@@ -49,7 +49,7 @@ class EventIdConverter:
 def deliveries(request: StaffRequest) -> HttpResponse:
     """`/dashboard/webhooks/?type=…&outcome=…&q=…&after=<cursor>`."""
     context = {
-        "as_of": database_now(),
+        "as_of": database_moment(),
         "filter": WebhookFilter.from_query(request.GET),
         "after": "after" in request.GET,
         "address": request.GET.urlencode(),
@@ -67,7 +67,7 @@ def payload(request: StaffRequest, event_id: str) -> HttpResponse:
     event = get_object_or_404(StripeEvent.objects.select_related("order"), pk=event_id)
     security.note("Payload viewed", event=event_id)
     shown = {"event": event, "told": "" if event.is_purged else _told(event.payload)}
-    context = {"as_of": database_now(), "may": may(request), "section": "webhooks", **shown}
+    context = {"as_of": database_moment(), "may": may(request), "section": "webhooks", **shown}
     return render(request, "dashboard/webhook.html", context)
 
 

@@ -1,6 +1,5 @@
 """Buying, and paying for what was ordered. Async, because a thread must not wait for Stripe."""
 
-from datetime import datetime
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -16,7 +15,7 @@ from shop.checkout import cancel as call_off
 from shop.forms import CartForm
 from shop.limits import TooOften, count_checkout, take
 from shop.models import Order, PaymentStatus, SoldOut, Source
-from shop.models.clock import database_now
+from shop.models.clock import Moment, database_moment
 from shop.shoppers import Shopper, ShopRequest, shopper_of
 from shop.site import site_of
 from shop.views.errors import retry_after, too_often_page
@@ -102,8 +101,8 @@ async def _own_order(request: ShopRequest, public_id: UUID) -> Order:
     return await aget_object_or_404(Order.objects.of(shopper), public_id=public_id)
 
 
-def _what_was_sent(request: ShopRequest) -> tuple[datetime, Shopper, CartForm]:
-    return database_now(), shopper_of(request), cart_form(request.POST)
+def _what_was_sent(request: ShopRequest) -> tuple[Moment, Shopper, CartForm]:
+    return database_moment(), shopper_of(request), cart_form(request.POST)
 
 
 def _count(request: ShopRequest) -> None:

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from shop.models import Order
-from shop.models.clock import database_now
+from shop.models.clock import database_moment
 from shop.shoppers import ShopRequest, shopper_of
 
 PER_PAGE = 20
@@ -18,7 +18,7 @@ PER_PAGE = 20
 @require_safe
 @never_cache
 def orders(request: ShopRequest) -> HttpResponse:
-    as_of = database_now()
+    as_of = database_moment()
     shopper = shopper_of(request)
     own = Order.objects.of(shopper).worth_keeping().for_lists()
     page = Paginator(own, PER_PAGE).get_page(request.GET.get("page"))
@@ -32,7 +32,7 @@ def order(request: ShopRequest, public_id: UUID) -> HttpResponse:
 
     Who came by its link may look, and no more.
     """
-    as_of, shopper = database_now(), shopper_of(request)
+    as_of, shopper = database_moment(), shopper_of(request)
     found = Order.objects.visible_to(shopper).filter(public_id=public_id).first()
     back_from_stripe = request.GET.get("from") == "stripe"
     if found is None:

@@ -1,7 +1,5 @@
 """The shop page: what there is, what was chosen, what was bought."""
 
-from datetime import datetime
-
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -9,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from shop.forms import CartForm
 from shop.models import Order, Product
-from shop.models.clock import database_now
+from shop.models.clock import Moment, database_moment
 from shop.shoppers import ShopRequest, shopper_of
 
 NEWEST = 10
@@ -19,7 +17,7 @@ NEWEST = 10
 @require_safe
 @never_cache
 def shop(request: ShopRequest) -> HttpResponse:
-    as_of = database_now()
+    as_of = database_moment()
     form = cart_form(request.GET or None)
     return shop_page(request, form, as_of, cancelled="cancelled" in request.GET)
 
@@ -39,7 +37,7 @@ def cart_form(data: QueryDict | None) -> CartForm:
 
 
 def shop_page(
-    request: ShopRequest, form: CartForm, as_of: datetime, *, status: int = 200, **context: object
+    request: ShopRequest, form: CartForm, as_of: Moment, *, status: int = 200, **context: object
 ) -> HttpResponse:
     """The page around a cart; also the answer to a cart that cannot be bought as it is.
 
