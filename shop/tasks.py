@@ -13,7 +13,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 
-from shop import emails, refunds
+from shop import emails, refunds, resets
 from shop.alarm import Watch
 from shop.jobs import defer_once
 from shop.models import Allowance, Order, OrderGrant, OrderLink, StripeEvent
@@ -85,6 +85,21 @@ def send_links(*, email: str, tries: int = 0) -> None:
             raise
         log.warning("Links were not sent, again in %s s: %s", LINKS_GAP, type(error).__name__)
         defer_once("send_links", emails.hash_of(email), wait=LINKS_GAP, email=email, tries=tries + 1)
+
+
+@app.task
+def send_password_reset(*, email: str, tries: int = 0) -> None:
+    """Somebody has forgotten the password of an account with this address; as `send_links` does."""
+    try:
+        resets.send_password_reset(email)
+    except Exception as error:
+        if tries + 1 == MOST_LINKS_TRIES:
+            raise
+        log.warning(
+            "A link to a new password was not sent, again in %s s: %s", LINKS_GAP, type(error).__name__
+        )
+        lock = emails.hash_of(email)
+        defer_once("send_password_reset", lock, wait=LINKS_GAP, email=email, tries=tries + 1)
 
 
 @app.periodic(cron="17 4 * * *")

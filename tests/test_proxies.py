@@ -16,6 +16,7 @@ from project.proxies import FORWARDED, from_client
 from shop.models import Order
 from shop.shoppers import Shopper
 from tests import factories
+from tests.worker import work
 
 NGINX, CLIENT, OTHER = "192.0.2.1", "198.51.100.7", "198.51.100.8"
 
@@ -270,10 +271,11 @@ def shop_example(settings):
     settings.ALLOWED_HOSTS = ["shop.example", "10.0.0.5"]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_link_to_a_new_password_leads_to_the_shop_whoever_asked_for_it(shop_example, mailoutbox):
     factories.user(email="ada@example.com")
     Client(headers=FORGED).post("/accounts/password_reset/", {"email": "ada@example.com"})
+    work()
 
     [letter] = mailoutbox
     assert re.findall(r"https?://[^/\s)]+", letter.body) == ["https://shop.example"] * 2

@@ -83,7 +83,7 @@ class OrderEmail(models.Model):
 
 
 class LinksEmail(models.Model):
-    """When an address was last sent the links to its orders, whoever asked for it."""
+    """When an address was last sent the links to its orders, or to a new password, whoever asked for it."""
 
     address_hash = models.CharField(max_length=64, primary_key=True)
     sent_at = models.DateTimeField(db_default=Now())
