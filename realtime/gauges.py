@@ -51,6 +51,12 @@ sweeps = Histogram(
 unread_lists = Counter(
     "shopbell_sweep_unread_lists", "Lists that a sweep could not read and owes", registry=registry
 )
+unread_panels = Counter(
+    "shopbell_sweep_unread_panels", "Sums and other panels that a sweep could not read", registry=registry
+)
+unshown_orders = Counter(
+    "shopbell_sweep_unshown_orders", "Orders that a sweep could not render and owes", registry=registry
+)
 hub_failures = Counter(
     "shopbell_hub_failures", "Jobs of the hub that failed and were begun anew", ["job"], registry=registry
 )

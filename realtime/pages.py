@@ -26,6 +26,7 @@ class Page:
     """
 
     __slots__ = (
+        "_before_word",
         "_close",
         "_closing",
         "_mail",
@@ -54,6 +55,7 @@ class Page:
         self._versions: dict[str, tuple[int, float]] = {}
         self._mail: dict[str, Fragment] = {}
         self._word = ""
+        self._before_word: set[str] = set()  # keys of the mail that the word waits for
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -75,9 +77,13 @@ class Page:
         return True
 
     def confirm(self, word: str = "") -> None:
-        """A sweep found it in order: mail goes out from now on, and after it the word, if there is one."""
+        """A sweep found it in order: mail goes out from now on, and after what is there now, or takes its
+        place, the word, if there is one.
+        """
         self.caught_up = True
-        self._word = word or self._word
+        # One that still waits is not put off: where mail never ends none would ever go out.
+        if word and (not self._word or self._mail.keys() <= self._before_word):
+            self._word, self._before_word = word, set(self._mail)
         self._deliver()
 
     def forget_before(self, time: float) -> None:
@@ -93,6 +99,7 @@ class Page:
         self.caught_up = False
         self._mail.clear()
         self._word = ""
+        self._before_word.clear()
 
     def end(self, code: int) -> None:
         """Send nothing more, and close. Waits for nobody: the client may have stopped reading."""
@@ -120,9 +127,10 @@ class Page:
             await self._close(code)
 
     def _next(self) -> str:
-        if self._mail:
+        if self._mail and (self._before_word or not self._word):
             key = next(iter(self._mail))
             fragment = self._mail.pop(key)
+            self._before_word.discard(key)
             self._versions[key] = fragment.version, fragment.changed_at
             return fragment.html
         word, self._word = self._word, ""

@@ -5,14 +5,16 @@ committed before is in it.
 """
 
 import logging
+import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from realtime import gauges
 from realtime.fragments import Fragment, timed_fragment, version_at
 from realtime.pages import Page
 from realtime.topics import PAYMENT, PAYMENTS, WEBHOOKS, filter_of, group_of, key_of, kind_of
@@ -56,11 +58,15 @@ class Panel:
         """What of the page's topic its content depends on."""
         return self.depends_on(topic) if self.depends_on else ""
 
+    def address(self, topic: str) -> tuple[str, str]:
+        """Topics with the same are shown the same."""
+        return self.name, self.of(topic)
+
     def read(self, of: str) -> dict[str, Any]:
         return self.content(of) if self.depends_on else self.content()
 
 
-PANELS = (
+PANELS: tuple[Panel, ...] = (
     Panel("alarm", alarm, (PAYMENTS, WEBHOOKS, PAYMENT)),
     Panel("numbers", numbers, (PAYMENTS,)),
     Panel("pictures", pictures, (PAYMENTS,), hurried=False),
@@ -104,26 +110,50 @@ class Panels:
     def __init__(self) -> None:
         self._shown: dict[tuple[str, str], _Shown] = {}
         self._look_began = 0.0
+        self._broken: set[tuple[str, str]] = set()  # what this look could not read, by address
         self.late: set[str] = set()
         """Groups whose panels were left for later, because they had just been read."""
 
-    def fragments(self, pages: Mapping[str, Collection[Page]]) -> Iterator[Fragment]:
-        """All that these pages show, by topic. A panel that cannot be read keeps nobody from the others."""
+    def fragments(self, pages: Mapping[str, Collection[Page]]) -> tuple[list[Fragment], set[str]]:
+        """All that these pages show, by topic, and the topics with a panel that could not be read: it keeps
+        nobody from the others.
+        """
         if len(self._shown) > MOST_KEPT:
             self._shown.clear()
         self._look_began = time.monotonic()
+        self._broken = set()
+        fragments: list[Fragment] = []
+        unread: set[str] = set()
         for topic, them in pages.items():
             newcomers = not any(page.caught_up for page in them)
             for panel in PANELS:
-                if kind_of(topic) in panel.kinds:
-                    try:
-                        yield replace(self._current(panel, topic, newcomers=newcomers), topic=topic)
-                    except Exception as error:  # noqa: BLE001  the next patrol tries again
-                        log.error("Panel %s cannot be read: %s", panel.name, type(error).__name__)
+                if kind_of(topic) not in panel.kinds:
+                    continue
+                if current := self._attempt(panel, topic, newcomers=newcomers):
+                    fragments.append(replace(current, topic=topic))
+                else:
+                    unread.add(topic)
+        return fragments, unread
+
+    def _attempt(self, panel: Panel, topic: str, *, newcomers: bool) -> Fragment | None:
+        """None if it cannot be read, which is tried once a look: lists share sums, and it may take long."""
+        address = panel.address(topic)
+        if address in self._broken:
+            return None
+        try:
+            return self._current(panel, topic, newcomers=newcomers)
+        except Exception as error:  # noqa: BLE001  the next patrol tries again
+            log.error("Panel %s cannot be read: %s", panel.name, type(error).__name__)
+        gauges.unread_panels.inc()
+        self._broken.add(address)
+        if shown := self._shown.get(address):
+            # Neither recent nor, for who comes meanwhile, new enough: whatever is read next is news for all.
+            self._shown[address] = replace(shown, content={}, read_at=-math.inf)
+        return None
 
     def _current(self, panel: Panel, topic: str, *, newcomers: bool) -> Fragment:
         """Read again for newcomers, who may have been shown what is newer than what we have read."""
-        address = panel.name, panel.of(topic)
+        address = panel.address(topic)
         shown = self._shown.get(address)
         if shown is None or not (self._was_just_read(shown) or (_is_recent(panel, shown) and not newcomers)):
             shown = self._shown[address] = self._read(panel, topic, shown, newcomers=newcomers)

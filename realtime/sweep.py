@@ -6,6 +6,8 @@ same sweep at once, so nothing falls between its rendering and its socket. Hints
 
 import asyncio
 import json
+import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -40,6 +42,8 @@ from shop.visits import End, Visit, ended
 if TYPE_CHECKING:
     from realtime.hub import Hub
 
+log = logging.getLogger(__name__)
+
 INTERVAL = 4.5
 """Seconds between patrols: with the time that one takes, every 5 s."""
 GATHERING = 0.05
@@ -60,8 +64,12 @@ class News:
     as_of: float
     settled: float
     fragments: list[Fragment]
-    unread: set[str]
+    owed: set[str]
     """Topics of lists that could not be read, and are owed to the pages that show them."""
+    owed_orders: set[UUID]
+    """Public ids of those that could not be rendered, and are owed likewise."""
+    unread: set[str]
+    """Topics of which not all was read: their pages are not told that they are up to date."""
     ended: dict[Visit, End]
 
 
@@ -75,16 +83,23 @@ class Which:
     """Whether midnight has gone by: what "today" lets through is something else now."""
     owed: frozenset[str] = frozenset()
     """Topics of lists that an earlier sweep could not read: they are to be sent whole."""
+    owed_orders: frozenset[UUID] = frozenset()
+    """Those that an earlier sweep could not render: they are news, however long ago they changed."""
 
     @property
     def orders(self) -> Q:
-        return Q(updated_at__gte=self.since) if self.since else Q(public_id__in=self.public_ids)
+        if not self.since:
+            return Q(public_id__in=self.public_ids)
+        changed = Q(updated_at__gte=self.since)
+        return changed | Q(public_id__in=self.owed_orders) if self.owed_orders else changed
 
 
-def changed_since(time: float, *, new_day: bool = False, owed: Iterable[str] = ()) -> Which:
+def changed_since(
+    time: float, *, new_day: bool = False, owed: Iterable[str] = (), owed_orders: Iterable[UUID] = ()
+) -> Which:
     """Whatever changed since; in seconds since 1970."""
     since = datetime.fromtimestamp(max(time, 0), UTC)
-    return Which(since=since, new_day=new_day, owed=frozenset(owed))
+    return Which(since=since, new_day=new_day, owed=frozenset(owed), owed_orders=frozenset(owed_orders))
 
 
 def hinted_at(hints: Iterable[Fragment]) -> Which:
@@ -101,6 +116,7 @@ class Sweep:
         # The patrol reads on from here: by the database's clock, in seconds since 1970.
         self._seen_until: float | None = None
         self._owed: set[str] = set()  # lists that could not be read: the next patrol sends them whole
+        self._owed_orders: set[UUID] = set()  # those that could not be rendered: the next patrol tries again
         self._patrols = 0
         self._late_at = 0.0  # when panels that were left for later are read, by the loop's clock
         self._day = timezone.localdate()
@@ -147,11 +163,13 @@ class Sweep:
         self._patrols += 1
         day = timezone.localdate()
         owed, self._owed = self._owed, set()
-        which = changed_since(since, new_day=day != self._day, owed=owed)
+        owed_orders, self._owed_orders = self._owed_orders, set()
+        which = changed_since(since, new_day=day != self._day, owed=owed, owed_orders=owed_orders)
         try:
             settled = await self._over(pages, which, "patrol", say=self._patrols % HEARTBEAT == 0)
         except Exception:
             self._owed |= owed
+            self._owed_orders |= owed_orders
             raise
         self._day = day
         gauges.pushes.patrolled_at = time.monotonic()
@@ -172,7 +190,8 @@ class Sweep:
             news: News = await database_sync_to_async(look)(by_topic, visits, which, self._panels)
         for fragment in news.fragments:
             self._offer(fragment, by_topic[fragment.topic], kind, news.as_of)
-        self._owed |= news.unread
+        self._owed |= news.owed
+        self._owed_orders |= news.owed_orders
         word = json.dumps({"as_of": news.as_of}) if say else ""
         for page in self._hub.pages.intersection(pages):
             if end := news.ended.get(page.visit):
@@ -201,15 +220,14 @@ def look(pages: PagesByTopic, visits: set[Visit], which: Which, panels: Panels) 
     gauges.pushes.compare_clocks(asked, as_of, time.time())
     lists = _to_send_whole(pages, which)
     by_row = {topic: them for topic, them in pages.items() if topic not in lists}
-    whole, unread = list_fragments(lists)
-    gauges.unread_lists.inc(len(unread))
-    fragments = [
-        *_order_fragments(by_row, _wanted_orders(by_row, which)),
-        *whole,
-        *_changed_products(pages, which),
-        *panels.fragments(pages),
-    ]
-    return News(as_of, moment.settled.timestamp(), fragments, unread, ended(visits))
+    whole, owed = list_fragments(lists)
+    gauges.unread_lists.inc(len(owed))
+    orders, unshown = _order_fragments(by_row, which)
+    gauges.unshown_orders.inc(len(unshown))
+    current, unread = panels.fragments(pages)
+    fragments = [*orders, *whole, *_changed_products(pages, which), *current]
+    unread = unread.union(owed, *unshown.values())
+    return News(as_of, moment.settled.timestamp(), fragments, owed, set(unshown), unread, ended(visits))
 
 
 def _to_send_whole(pages: PagesByTopic, which: Which) -> list[str]:
@@ -224,37 +242,56 @@ def _wanted_orders(pages: PagesByTopic, which: Which) -> list[int]:
     """Primary keys of those that some page wants."""
     changed = Order.objects.filter(which.orders, orders_in(pages))
     few = changed.only("public_id", "user_id", "guest_id", "version", "updated_at")
-    return [order.pk for order in few if any(True for _ in _wanting(pages, order))]
+    return [order.pk for order in few if any(True for _ in _wanting(pages, order, which))]
 
 
-def _order_fragments(pages: PagesByTopic, pks: Collection[int]) -> Iterator[Fragment]:
+def _order_fragments(pages: PagesByTopic, which: Which) -> tuple[list[Fragment], dict[UUID, set[str]]]:
+    """And the orders that could not be rendered, by public id, with the topics that lack them: one keeps
+    nobody from the others.
+    """
+    pks = _wanted_orders(pages, which)
     orders = Order.objects.in_full(pks)
-    wanting = {order.pk: list(_wanting(pages, order)) for order in orders}
+    wanting = {order.pk: list(_wanting(pages, order, which)) for order in orders}
     with_details([order for order in orders if any(them.detailed for them in wanting[order.pk])])
     feeds = Feeds(feeds_in(pages), pks)
+    fragments: list[Fragment] = []
+    unshown: defaultdict[UUID, set[str]] = defaultdict(set)
     for order in orders:
         for audience in wanting[order.pk]:
-            yield feeds.fragment(order, audience) or order_fragment(order, audience)
+            try:
+                fragment = feeds.fragment(order, audience) or order_fragment(order, audience)
+            except Exception as error:  # noqa: BLE001  the next patrol tries again
+                log.error("Order %s cannot be rendered: %s", order.public_id, type(error).__name__)
+                unshown[order.public_id].add(audience.topic)
+            else:
+                fragments.append(replace(fragment, changed_at=_changed_at(order, which)))
+    return fragments, unshown
 
 
-def _wanting(pages: PagesByTopic, order: Order) -> Iterator[Audience]:
+def _changed_at(order: Order, which: Which) -> float:
+    """What is owed is of no time: news for every page that was not sent it, however long ago it changed."""
+    return math.inf if order.public_id in which.owed_orders else order.updated_at.timestamp()
+
+
+def _wanting(pages: PagesByTopic, order: Order, which: Which) -> Iterator[Audience]:
     """Audiences that lack this state, staff's lists once for each filter."""
+    changed_at = _changed_at(order, which)
     for audience in audiences(order):
         for topic in feeds_in(pages) if audience.topic == PAYMENTS else [audience.topic]:
-            if _wanted(pages, topic, audience.key, order):
+            if _wanted(pages, topic, audience.key, order.version, changed_at):
                 yield replace(audience, topic=topic)
 
 
 def _changed_products(pages: PagesByTopic, which: Which) -> Iterator[Fragment]:
     if CATALOG in pages and which.since:
         for product in Product.objects.filter(updated_at__gte=which.since):
-            if _wanted(pages, CATALOG, stock_key(product), product):
+            changed_at = product.updated_at.timestamp()
+            if _wanted(pages, CATALOG, stock_key(product), product.version, changed_at):
                 yield stock_fragment(product)
 
 
-def _wanted(pages: PagesByTopic, topic: str, key: str, row: Order | Product) -> bool:
-    changed_at = row.updated_at.timestamp()
-    return any(page.wants(key, row.version, changed_at) for page in pages.get(topic, ()))
+def _wanted(pages: PagesByTopic, topic: str, key: str, version: int, changed_at: float) -> bool:
+    return any(page.wants(key, version, changed_at) for page in pages.get(topic, ()))
 
 
 def _by_topic(pages: Collection[Page]) -> PagesByTopic:

@@ -6,7 +6,8 @@
   const RELOADED = `reloaded ${location.pathname}`;
 
   // Staff's list may have an order beside it, with a socket of its own. By the element that connects:
-  // heard, when its last word came, ms; asOf, what it said; state: opening, live or broken; link, hx-ws's own.
+  // heard, when anything came last, ms; told, when its last word did; asOf, what that said; state: opening, live
+  // or broken; link, hx-ws's own.
   const connections = new Map();
   const refused = new WeakSet(); // elements that do without
   let stopped = "";
@@ -14,7 +15,7 @@
 
   function connectionOf(element) {
     if (!connections.has(element)) {
-      connections.set(element, { state: "opening", heard: 0, asOf: Number(badge().dataset.asOf) });
+      connections.set(element, { state: "opening", heard: 0, told: 0, asOf: Number(badge().dataset.asOf) });
     }
     return connections.get(element);
   }
@@ -84,7 +85,7 @@
 
   document.addEventListener("htmx:before:ws:connection", (event) => {
     if (stopped || refused.has(event.target)) event.preventDefault();
-    else Object.assign(connectionOf(event.target), { heard: Date.now(), link: event.detail.connection });
+    else Object.assign(connectionOf(event.target), { heard: Date.now(), told: Date.now(), link: event.detail.connection });
   });
 
   document.addEventListener("htmx:before:ws:message", (event) => {
@@ -93,7 +94,7 @@
     const { text, json } = event.detail.message;
     if (!json && isShown(text)) event.preventDefault();
     if (!json?.as_of) return;
-    Object.assign(connection, { state: "live", asOf: json.as_of });
+    Object.assign(connection, { state: "live", told: Date.now(), asOf: json.as_of });
     showConnections();
     forgetReload(); // a page that was let in may reload again: log in, then log out
   });
@@ -126,12 +127,14 @@
     else showConnections();
   });
 
-  // A connection can die without a sound (a laptop that moved, a middlebox that forgot).
+  // A connection can die without a sound (a laptop that moved, a middlebox that forgot). And one that brings this
+  // and that, but no word: what is missing nobody knows, and a reload would not bring it.
   setInterval(async () => {
-    const silent = () => [...connections.values()].filter(({ heard }) => heard && Date.now() - heard >= SILENCE);
-    if (stopped || !silent().length) return;
+    const isLong = (since) => since && Date.now() - since >= SILENCE;
+    const silent = () => [...connections.values()].filter(({ heard }) => isLong(heard));
+    if (stopped) return;
+    for (const connection of connections.values()) if (isLong(connection.told)) connection.state = "broken";
     for (const connection of silent()) {
-      connection.state = "broken";
       if (connection.link.socket?.readyState !== WebSocket.CONNECTING) continue;
       connection.heard = 0;
       connection.link.socket.close(); // it hangs in the handshake; hx-ws tries again

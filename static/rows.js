@@ -11,7 +11,7 @@
   }
 
   // As a reload would show the list: what rows that went had made room for is there, and the next page is right.
-  let pushes = 0; // of rows; what is asked for meanwhile is too old
+  let pushes = 0; // of rows and of whole lists; what is asked for meanwhile is too old
   let timer = 0;
 
   function later(wait = 1_000) {
@@ -32,7 +32,7 @@
   }
 
   document.addEventListener("htmx:before:ws:message", ({ detail: { message: { text, json } } }) => {
-    if (!json && text.includes("#row-")) pushes += 1;
+    if (!json && /#(row-|(older-)?payments")/.test(text)) pushes += 1;
   });
 
   let isWhole = false; // whether all of a list is about to be replaced

@@ -1,9 +1,10 @@
 """Staff's list of payments follows what happens, through its filter, as long as its viewer may look."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from django.contrib.auth.models import User
@@ -24,6 +25,7 @@ from shop.models.clock import database_now
 from shop.rights import VIEW_PAYMENTS
 from tests import factories, stripe_events
 from tests.live import Page, Queries, Socket, Timeouts, an_order, in_thread, live, until
+from tests.test_live_sweep import change_without_a_word
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -221,19 +223,87 @@ async def test_a_sum_that_has_not_changed_is_of_no_older_version_for_who_comes_l
     assert not [name for name, version in versions.items() if version < shown.get(name, 0)]
 
 
-async def test_a_sum_that_cannot_be_read_keeps_nobody_from_the_rest(shopper, staff, no_patrols, monkeypatch):
-    def broken() -> dict[str, Any]:
+class BrokenNumbers:
+    """Meanwhile today's numbers cannot be read. `count` is how often that was tried."""
+
+    count = 0
+
+    def __enter__(self) -> Self:
+        self._panels = panels.PANELS
+        broken = panels.Panel("numbers", self._read, (PAYMENTS,))
+        panels.PANELS = tuple(broken if panel.name == "numbers" else panel for panel in self._panels)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        panels.PANELS = self._panels
+
+    def _read(self) -> dict[str, Any]:
+        self.count += 1
         raise OperationalError("canceling statement due to statement timeout")
 
-    broken_panel = panels.Panel("numbers", broken, (PAYMENTS,))
+
+async def test_a_sum_that_cannot_be_read_keeps_nobody_from_the_rest(shopper, staff, no_patrols):
     loaded, own = await Page.load(staff, LIST), await live(shopper)
-    monkeypatch.setattr(panels, "PANELS", (broken_panel, *panels.PANELS))
-    page = await loaded.go_live()
+    with BrokenNumbers():
+        page = await loaded.connect()
 
-    order = await an_order(shopper)
+        order = await an_order(shopper)
 
-    await page.frame(lambda frame: frame.target == "#checkouts" and order.number in frame.text)
-    await own.frame(lambda frame: frame.key == f"order-{order.public_id}")
+        await page.frame(lambda frame: frame.target == "#checkouts" and order.number in frame.text)
+        await own.frame(lambda frame: frame.key == f"order-{order.public_id}")
+
+
+async def test_no_page_with_a_sum_that_cannot_be_read_is_told_that_it_is_up_to_date(
+    shopper, staff, quick_patrols
+):
+    loaded, own = await Page.load(staff, LIST), await live(shopper)
+    with BrokenNumbers() as numbers:
+        page = await loaded.connect()
+        await until(lambda: numbers.count > 1)
+        await own.patrolled()
+        healed_at = (await in_thread(database_now)()).timestamp()
+
+    assert await page.word() > healed_at, "no word before it had what the others had"
+    assert [frame for frame in page.frames if frame.target == "#numbers"]
+
+
+async def test_a_sum_that_cannot_be_read_is_tried_once_for_all_lists(staff, no_patrols):
+    loaded = [await Page.load(staff, LIST + query) for query in ("", "?status=unsent", "?status=all")]
+    with BrokenNumbers() as numbers:
+        pages = await asyncio.gather(*[page.connect() for page in loaded])
+        for page in pages:
+            await page.frame(lambda frame: frame.target == "#checkouts")
+
+        assert numbers.count == 1
+
+
+async def test_an_order_that_cannot_be_shown_keeps_nobody_from_the_rest_and_comes_later(
+    shopper, deliver, quick_patrols, monkeypatch
+):
+    monkeypatch.setattr(sweep, "OVERLAP", 0)  # patrols do not read it again: it has to be remembered
+    another = Client()
+    broken, well = await an_order(shopper), await an_order(another)
+    page, own = await live(shopper, "/orders/"), await live(another, "/orders/")
+
+    def fail(template: Template, context: Any, **kwargs: Any) -> None:
+        if template.name == "live/_push.html" and context["key"] == f"order-{broken.public_id}":
+            raise ValueError("no words for it")
+
+    template_rendered.connect(fail)
+    try:
+        for order in (broken, well):
+            await change_without_a_word(
+                Order.objects.filter(pk=order.pk), payment_status=PaymentStatus.EXPIRED
+            )
+        await own.frame(lambda frame: frame.status == PaymentStatus.EXPIRED)
+        for _ in range(3):
+            await own.patrolled()
+        healed_at = (await in_thread(database_now)()).timestamp()
+    finally:
+        template_rendered.disconnect(fail)
+
+    await page.word(healed_at)
+    assert [frame for frame in page.frames if frame.status == PaymentStatus.EXPIRED]
 
 
 async def test_who_loses_the_right_is_sent_nothing_more(staff, viewer, no_patrols):

@@ -15,6 +15,7 @@ from shop.rights import VIEW_PAYMENTS
 from tests import factories, stripe_events
 from tests.live import PATIENCE, Page, Timeouts, an_order, in_thread, live, until
 from tests.local_stripe import free_port
+from tests.test_live_feed import BrokenNumbers
 from tests.test_live_sweep import change_without_a_word, use_redis
 from tests.test_metrics import values
 from tests.test_webhook_door import post
@@ -188,3 +189,14 @@ async def test_a_list_that_cannot_be_read_is_counted(no_patrols, grown, monkeypa
         await until(lambda: timeouts.count)
 
     assert await grown("shopbell_sweep_unread_lists_total") == 1
+
+
+async def test_a_panel_that_cannot_be_read_is_counted(no_patrols, grown):
+    staff = Client()
+    await in_thread(lambda: staff.force_login(factories.staff(VIEW_PAYMENTS)))()
+    page = await Page.load(staff, "/dashboard/")
+
+    with BrokenNumbers():
+        await (await page.connect()).frame(lambda frame: frame.target == "#checkouts")
+
+    assert await grown("shopbell_sweep_unread_panels_total") == 1

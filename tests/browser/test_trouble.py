@@ -1,7 +1,7 @@
 """Parts of the shop die and come back; open windows follow without being touched."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.conftest import (
     buy,
@@ -142,4 +142,40 @@ def test_a_window_waits_for_a_database_that_is_away_instead_of_reloading_into_an
         assert marked(page)
     finally:
         stack.database.let_in()
+    is_live(page)
+
+
+def test_a_window_that_is_sent_this_and_that_but_no_word_says_that_it_may_be_old(arrive, stack):
+    page = arrive().context.new_page()
+    sockets: list[WebSocketRoute] = []
+    words: list[str] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        def pass_on(message: str | bytes) -> None:
+            if not str(message).startswith("{"):
+                socket.send(message)
+            elif not words:
+                words.append(str(message))
+                socket.send(message)
+
+        sockets.append(socket)
+        socket.connect_to_server().on_message(pass_on)
+
+    page.route_web_socket("**/ws/**", connect)
+    page.clock.install()
+    page.goto(stack.url)
+    is_live(page)
+    mark(page)
+    stock = page.locator("#stock-bicycle-bell").evaluate("stock => stock.outerHTML")
+    frame = f'<hx-partial hx-target="#stock-bicycle-bell" hx-swap="outerMorph">{stock}</hx-partial>'
+
+    for _ in range(5):
+        sockets[0].send(frame)
+        page.clock.run_for(10_000)
+    expect(page.locator("#freshness")).to_have_attribute("data-state", "reconnecting")
+    expect(page.locator("#freshness")).to_contain_text("as of")
+    assert len(sockets) == 1, "what is heard is not given up"
+    assert marked(page)
+
+    sockets[0].send(words[0])
     is_live(page)

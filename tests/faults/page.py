@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 SESSION_OVER, FORBIDDEN, TOO_MANY = 4401, 4403, 4429
 LOOK, SILENCE = 5.0, 40.0  # seconds
 RELOAD_GAP, ROOM_GAP = 60.0, 60.0
-REFILL_DELAY = 1.0
+REFILL_DELAY, REFILL_AGAIN = 1.0, 5.0
+LISTED = re.compile(r'#(row-|(older-)?payments")')
+"""In what rows.js counts as a push."""
 TRIED_AGAIN = (1.0, 5.0, 30.0, 60.0, 300.0)
 """Seconds until Chromium loads a page again that nobody answered."""
 
@@ -131,7 +134,7 @@ class Page:
                 self.as_of = as_of
                 self._reloaded_at = -RELOAD_GAP
             return
-        if "#row-" in text:
+        if LISTED.search(text):
             self._pushes += 1
         self._tell(self.document.apply(text), text)
         if self.document.wants_refill:
@@ -186,20 +189,25 @@ class Page:
 
     # --- rows.js ----------------------------------------------------------------------------------------
 
-    def _refill_later(self) -> None:
-        if self._refill:
-            self._refill.cancel()
-        self._refill = self._loop.call_later(REFILL_DELAY, lambda: self._do(self._fill_up()))
+    def _refill_later(self, wait: float = REFILL_DELAY) -> None:
+        if not self._refill:
+            self._refill = self._loop.call_later(wait, lambda: self._do(self._fill_up()))
 
     async def _fill_up(self) -> None:
+        self._refill = None
         before = self._pushes
         try:
             answer = await self.browser.get(self.path)
         except Unreachable:
-            answer = None
-        if self._pushes != before:
+            self._refill_later(REFILL_AGAIN)
+            return
+        if answer.location:
+            return  # who may no longer look is told by the socket
+        if answer.status != 200:
+            self._refill_later(REFILL_AGAIN)
+        elif self._pushes != before:
             self._refill_later()
-        elif answer and answer.status == 200:
+        else:
             self._tell(self.document.refill(answer.text), "")
             if self.document.wants_refill:
                 self._refill_later()
@@ -232,6 +240,7 @@ class Page:
         for timer in (self._look, self._refill, self._reload_later):
             if timer:
                 timer.cancel()
+        self._refill = None
         for task in self._tasks:
             task.cancel()
 
