@@ -6,7 +6,7 @@ What counts is Stripe's table and not ISO's, because Stripe charges: https://doc
 import re
 from copy import copy
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from babel import Locale
 from babel.numbers import NumberPattern
@@ -111,7 +111,7 @@ def _formatted(amount: int, currency: str, locale: str, is_whole: bool = False) 
     return re.sub(r"(?<=[^\W\d_])(\.?)(?=\d)", "\\1\N{NO-BREAK SPACE}", text)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _pattern(locale: str, places: int) -> NumberPattern:
     pattern: NumberPattern = copy(Locale.parse(locale).currency_formats["standard"])
     pattern.frac_prec = (places, places)

@@ -1,6 +1,7 @@
 """GET /api/v1/products/: what the shop page shows, for programs."""
 
 import pytest
+from babel import localedata
 
 from tests import factories
 
@@ -64,6 +65,9 @@ def test_a_product_without_a_picture_shows_the_shops_own_at_the_public_address(c
         ("*", "€12.50"),
         ("tlh", "€12.50"),
         (";;q=é", "€12.50"),
+        ("ja", "€12.50"),
+        (", ".join(["tlh"] * 9 + ["de"]), "12,50 €"),
+        (", ".join(["tlh"] * 10 + ["de"]), "€12.50"),
         ("x" * 5000, "€12.50"),
         ("", "€12.50"),
     ],
@@ -74,6 +78,18 @@ def test_a_price_is_written_as_the_caller_reads_prices(client, language, price):
     response = client.get(PRODUCTS, headers={"accept-language": language})
     assert response.json()[0]["unit_amount_formatted"].replace("\xa0", " ") == price
     assert "Accept-Language" in response["Vary"]
+
+
+def test_no_caller_makes_the_shop_keep_what_it_does_not_offer(client):
+    """Babel never forgets a locale that it was asked for, and each takes half a megabyte."""
+    factories.product(unit_amount=1250)
+    kept = set(localedata._cache)
+    unlisted = [name for name in localedata.locale_identifiers() if name[:2] not in ("de", "en", "fr")]
+
+    for name in [*unlisted[::10], "en-150", "de-IT", "fr-SN"]:
+        headers = {"accept-language": f"{name.replace('_', '-')}, {name.partition('_')[0]};q=0.5"}
+        assert client.get(PRODUCTS, headers=headers).status_code == 200
+    assert set(localedata._cache) - kept <= {"root", "de", "en", "fr"}
 
 
 def test_prices_without_cents_and_in_thousandths_are_right(client):
