@@ -1,11 +1,18 @@
 """What happens to an order or a product is seen at once on every open page that shows it, and on no other."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from django.test import Client
 
+from realtime.fragments import Fragment
+from realtime.pages import Page as OpenPage
 from shop.models import PaymentStatus, Source
+from shop.shoppers import Shopper
+from shop.visits import Visit
 from tests import factories, stripe_events
-from tests.live import Page, an_order, in_thread, live
+from tests.live import Page, an_order, in_thread, live, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_patrols")]
 
@@ -95,3 +102,35 @@ async def test_what_shoppers_typed_and_staff_named_is_pushed_escaped(shopper):
     frame = await page.frame(lambda frame: frame.status == PaymentStatus.PENDING)
     assert "&lt;script&gt;alert(1)" in frame.text
     assert "<script" not in frame.text
+
+
+async def test_a_word_goes_out_after_the_mail_before_it_and_not_after_all_that_comes():
+    sent: list[str] = []
+    room = asyncio.Semaphore(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        await room.acquire()
+        sent.append(message["text"])
+
+    async def close(code: int) -> None:
+        sent.append(f"closed with {code}")
+
+    page = OpenPage(send, close, Visit(Shopper()), frozenset(), rendered_at=0)
+    for key in ("one", "two"):
+        page.offer(Fragment("topic", key, 1, 1, f"{key} 1"))
+    page.confirm("word 1")
+    page.offer(Fragment("topic", "three", 1, 1, "three 1"))
+    page.offer(Fragment("topic", "two", 2, 1, "two 2"))
+    page.confirm("word 2")
+    for _ in range(4):
+        room.release()
+    await until(lambda: len(sent) == 4)
+    assert sent == ["one 1", "three 1", "two 2", "word 1"], "what took the place of older mail comes first"
+
+    page.offer(Fragment("topic", "one", 2, 1, "one 2"))
+    page.confirm("word 3")
+    page.offer(Fragment("topic", "four", 1, 1, "four 1"))
+    for _ in range(3):
+        room.release()
+    await until(lambda: len(sent) == 7)
+    assert sent[4:] == ["one 2", "word 3", "four 1"]
