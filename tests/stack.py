@@ -56,6 +56,11 @@ class Database:
     def let_in(self) -> None:
         self._run("ALTER DATABASE {} ALLOW_CONNECTIONS true")
 
+    def stock_up(self) -> None:
+        """Many tests buy here; what is in short supply they see to themselves."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("UPDATE shop_product SET stock = 1000 WHERE stock IS NOT NULL")
+
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._server, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))
@@ -87,6 +92,7 @@ class Stack:
             self._preparation.start()
             assert self._preparation.wait(60)
             assert self._preparation.exit_code == 0, self._preparation.obituary()
+            self.database.stock_up()
             self.worker.start()
             self.valkey.wait_until_ready()
             self.stripe.wait_until(parts.is_healthy(self.stripe_port))
@@ -103,8 +109,6 @@ class Stack:
 
     def reconcile(self) -> None:
         """Have the worker do now what it does each minute."""
-        if not self.worker.running:  # it ended with a database that was cut off
-            self.worker.start()
         call = "from shop.tasks import reconcile; reconcile.defer(timestamp=0)"
         manage = [sys.executable, "manage.py", "shell", "--no-imports", "-c", call]
         subprocess.run(manage, env=self.env, check=True, capture_output=True)
@@ -118,6 +122,17 @@ class Stack:
                     return next(part for part in line.split(" · ") if part.startswith("http"))
             time.sleep(0.05)
         raise AssertionError(f"No e-mail about {about!r}. {self.worker.log_tail()}")
+
+    @contextmanager
+    def without_database(self) -> Iterator[None]:
+        """Afterwards there is a worker again: one without a database ends itself, sooner or later."""
+        self.database.cut_off()
+        try:
+            yield
+        finally:
+            self.database.let_in()
+            self.worker.stop()
+            self.worker.start()
 
     @contextmanager
     def webhooks_off(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ from shop.models import (
     OrderLink,
     PaymentStatus,
     Product,
+    ReconcilerTally,
     Refund,
     RefundStatus,
     RefusedDelivery,
@@ -131,6 +132,7 @@ REFUSED = [
     ("one_grant_per_guest", lambda: second_of_order(OrderGrant, guest_id=uuid.uuid4())),
     ("one_grant_per_user", lambda: second_of_order(OrderGrant, user=factories.user())),
     ("one_count_per_reason", lambda: second(RefusedDelivery, hour=timezone.now(), reason="Not signed.")),
+    ("one_tally", lambda: ReconcilerTally(pk=2)),
 ]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 import re
+import uuid
 from ipaddress import ip_network
 
 import httpx
@@ -305,13 +306,14 @@ def test_who_looks_at_what_stripe_signed_is_logged(said, deliver, order):
 
 def test_all_that_the_running_shop_writes_is_such_lines(stack):
     with httpx.Client(base_url=stack.url, trust_env=False) as browser:
-        asked = browser.get("/nowhere/?q=what-people-type")
+        nowhere = f"/nowhere-{uuid.uuid4().hex}/"
+        asked = browser.get(f"{nowhere}?q=what-people-type")
 
     def written():
         return logfmt.lines(stack.daphne.log.read_text())
 
-    eventually(lambda: any(line["message"] == "GET /nowhere/" for line in written()), seconds=10)
-    [access] = [line for line in written() if line["message"] == "GET /nowhere/"]
+    eventually(lambda: any(line["message"] == f"GET {nowhere}" for line in written()), seconds=10)
+    [access] = [line for line in written() if line["message"] == f"GET {nowhere}"]
     assert (access["status"], access["client"]) == ("404", "127.0.0.1")
     assert access["request"] == asked.headers["x-request-id"]
     assert "what-people-type" not in stack.daphne.log.read_text()

@@ -92,14 +92,11 @@ def bad_day(stack, known):
     stack.stripe.kill()
     stack.stripe.wait(5)
     assert shopper.post("/checkout/", **{"quantity-desk-bell": "1", "email": CARD}).status_code >= 400
-    stack.database.cut_off()
-    try:
+    with stack.without_database():
         assert shopper.client.get(stack.url + path).status_code >= 500
         assert thief.client.get(stack.url + STAFF_PAGE).status_code >= 300
         assert staff.client.get(stack.url + STAFF_PAGE).status_code >= 500
         forge_webhooks(stack, known, thief)
-    finally:
-        stack.database.let_in()
     return shopper.answers + staff.answers + thief.answers
 
 

@@ -230,12 +230,9 @@ def test_a_page_that_breaks(arrive, watch, stack: Stack):
     stranger = arrive(trouble="status of 500")
     watch(stranger.context)
     page = stranger.context.new_page()
-    stack.database.cut_off()
-    try:
+    with stack.without_database():
         page.goto(stranger.url)
         expect(page.get_by_role("heading", name="Something broke")).to_be_visible()
-    finally:
-        stack.database.let_in()
 
 
 def test_a_violation_would_be_told(arrive):

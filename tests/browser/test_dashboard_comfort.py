@@ -209,7 +209,7 @@ def test_what_was_missed_is_loaded_anew_but_not_while_the_screen_is_held_still(d
     mark(window)
     window.evaluate(HEAR_NOTHING)
     window.clock.fast_forward("01:00")
-    window.wait_for_function("!window.neverReloaded")
+    window.wait_for_function("() => !window.neverReloaded")
     is_live(window)
 
 
@@ -557,7 +557,7 @@ def test_the_bell_rings_for_a_payment_if_it_is_wanted_and_once_a_second_at_most(
     assert window.evaluate("tones") == 0
 
     press(window, "Sound")
-    window.wait_for_function("tones > 0")  # this is what it will be like
+    window.wait_for_function("() => tones > 0")  # this is what it will be like
     one = window.evaluate("tones")
     first_is(window, buys())  # in the same second, or in the next
     window.clock.run_for(2000)
@@ -765,11 +765,11 @@ def test_a_connection_that_hangs_before_it_begins_is_tried_again(dashboard, buys
         };
     }""")
     window.locator(f"#{row} a").click()
-    window.wait_for_function("tries === 1")
+    window.wait_for_function("() => tries === 1")
     for _ in range(6):
         window.clock.run_for(10_000)
         window.evaluate(HEAR_A_WORD)
-    window.wait_for_function("tries === 2")
+    window.wait_for_function("() => tries === 2")
     is_live(window)
     window.get_by_role("button", name="Prepare it", exact=True).click()
     expect(window.locator("#detail .payment-head")).to_contain_text("Being prepared")

@@ -133,15 +133,12 @@ def test_a_window_waits_for_a_database_that_is_away_instead_of_reloading_into_an
     is_live(page)
     mark(page)
 
-    stack.database.cut_off()
-    try:
+    with stack.without_database():
         with page.expect_response(lambda response: "/readyz" in response.url) as answer:
             page.clock.fast_forward(45_000)  # longer than a server is silent that is well
         assert answer.value.status == 503
         expect(page.locator("#freshness")).to_have_attribute("data-state", "reconnecting")
         assert marked(page)
-    finally:
-        stack.database.let_in()
     is_live(page)
 
 
