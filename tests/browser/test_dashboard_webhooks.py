@@ -76,7 +76,8 @@ def test_silence_raises_the_alarm_on_every_page_and_the_next_webhook_ends_it(arr
         own = bought_by(arrive())  # the return page asks Stripe
         let_minutes_go_by(stack, own)
         for page in (payments, window):
-            expect(page.get_by_role("alert")).to_contain_text("Stripe’s webhooks about checkouts do not arrive")
+            words = "Stripe’s webhooks about checkouts do not arrive"
+            expect(page.get_by_role("alert")).to_contain_text(words)
 
     bought_by(arrive())
 
