@@ -17,6 +17,7 @@ from shop import tasks
 from shop.models import Outcome, StripeEvent
 from shop.models import events as inbox
 from shop.models.events import MOST_EVENT_RETRIES, PURGED_AT_ONCE
+from shop.visits import row_key
 from tests import factories
 from tests.stripe_events import completed, event, refund
 from tests.test_dashboard_plans import rows_read, scans
@@ -160,7 +161,7 @@ def test_the_worker_purges_all_of_them_each_night_and_the_sessions_that_are_over
     many(2 * PURGED_AT_ONCE + 1)
     for browser in (over := Client(), Client()):
         browser.force_login(factories.user())
-    Session.objects.filter(pk=over.session.session_key).update(expire_date=timezone.now())
+    Session.objects.filter(pk=row_key(over.cookies["sessionid"].value)).update(expire_date=timezone.now())
 
     tasks.forget_what_is_over.configure().defer(timestamp=0)
     work()

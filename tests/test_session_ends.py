@@ -75,6 +75,16 @@ def test_a_session_that_somebody_copied_ends_with_the_log_out():
     assert not is_in(thief)
 
 
+def test_who_reads_the_table_of_sessions_is_not_logged_in_by_that():
+    client, thief = log_in(factories.user()), Client()
+    [row] = Session.objects.all()
+    assert client.cookies["sessionid"].value not in str(vars(row))
+
+    thief.cookies["sessionid"] = row.session_key
+    assert not is_in(thief)
+    assert is_in(client)
+
+
 @pytest.mark.parametrize("end", [lambda user: user.update(is_active=False), lambda user: user.delete()])
 def test_an_account_that_is_closed_or_deleted_is_out_everywhere(end):
     user = factories.user()
