@@ -126,6 +126,7 @@ TOKEN = "t" * 32
 NAMES = "page from after status q least currency email username password password1 password2 next seen step"
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("member", ["a guest", "staff"])
 @pytest.mark.parametrize(
     "text", ["a%00b", "%ED%A0%80", "%FF", "9" * 400], ids=["NUL", "half", "byte", "long"]
