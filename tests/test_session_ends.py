@@ -75,6 +75,19 @@ def test_a_session_that_somebody_copied_ends_with_the_log_out():
     assert not is_in(thief)
 
 
+def test_who_gets_a_right_after_logging_in_logs_in_again_for_it(packer):
+    packer.groups.clear()
+    client = log_in(packer)
+    packer.groups.add(Group.objects.get())
+    assert client.get("/dashboard/")["Location"] == "/accounts/login/?next=/dashboard/"
+
+    assert (
+        client.post("/accounts/login/", {"username": packer.username, "password": PASSWORD}).status_code
+        == 302
+    )
+    assert client.get("/dashboard/").status_code == 200
+
+
 def test_who_reads_the_table_of_sessions_is_not_logged_in_by_that():
     client, thief = log_in(factories.user()), Client()
     [row] = Session.objects.all()
