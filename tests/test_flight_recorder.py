@@ -142,9 +142,7 @@ def test_a_database_that_does_not_take_the_figures_costs_only_them(deliver, told
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_connection_that_cannot_even_be_closed_does_not_silence_it_for_ever(
-    client, told, monkeypatch
-):
+def test_a_connection_that_cannot_even_be_closed_does_not_silence_it_for_ever(client, told, monkeypatch):
     with monkeypatch.context() as patch:
         tried = []
 
