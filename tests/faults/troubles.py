@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import json
 import os
 import signal
@@ -21,6 +20,8 @@ from sandbox.processes import Process
 from tests.faults.waiting import until
 from tests.faults.world import World
 
+LARGEST = 4096
+"""Megabytes: more than the disk that we fill has, whatever disk that turns out to be."""
 DISTRUST = 2.0
 """Seconds until nginx asks again who was away, for which deploy/restart waits, too."""
 LIBFAKETIME = next((str(library) for library in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "")
@@ -168,7 +169,7 @@ async def disk_full(world: World, dice: Random) -> AsyncIterator[None]:
         world.history.note("not possible here", trouble="disk full")
     else:
         with ballast.open("wb") as file, contextlib.suppress(OSError):
-            for megabyte in itertools.count():
+            for megabyte in range(LARGEST):
                 os.posix_fallocate(file.fileno(), megabyte << 20, 1 << 20)
     yield
     ballast.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ class World:
         self.stripe_url = f"http://127.0.0.1:{self.stripe_port}"
         self.secret = new_secret("STRIPE_WEBHOOK_SECRET")
         self.staff_password = new_secret("STAFF_PASSWORD")
-        self.has_own_disk = _mount(directory / "disk")
+        self.is_mounted = _mount(directory / "disk")
         self.postgres = Postgres(directory / "disk" / "postgres", logs=self.logs)
         self.valkey = Valkey(directory / "valkey", logs=self.logs)
         self.valkey_line = Line(directory / "valkey.line", [self.valkey.socket])
@@ -98,9 +98,15 @@ class World:
         stop_all([*self.webs, self.worker, self.stripe])
         self.valkey.stop()
         self.postgres.stop()
-        if self.has_own_disk:
+        if self.is_mounted:
             _unmount(self.directory / "disk")
         self.history.close()
+
+    @property
+    def has_own_disk(self) -> bool:
+        """PostgreSQL's data may have had to go elsewhere, and that disk is not ours to fill."""
+        its = self.postgres.directory.resolve().stat().st_dev
+        return self.is_mounted and its == (self.directory / "disk").stat().st_dev
 
     @property
     def is_behind_nginx(self) -> bool:
