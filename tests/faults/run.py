@@ -107,21 +107,21 @@ class _Stage:
 
     async def _endure(self, trouble: Trouble, dice: Random) -> None:
         history = self.world.history
+        if self.world.grace:
+            self.world.grace.cancel()
         unfelt = trouble.is_unfelt and self.world.is_behind_nginx
         history.trouble = "" if unfelt else trouble.name
         async with trouble.cause(self.world, dice):
             await asyncio.sleep(min(trouble.seconds, self.size.longest))
         history.note("healed", trouble=trouble.name)
-        asyncio.get_running_loop().call_later(GRACE, self._forget, trouble.name)
+        self.world.grace = asyncio.get_running_loop().call_later(GRACE, self._forget)
         pausing = asyncio.create_task(self.crowd.pause())
         await self._heal(pausing.done)
         await pausing
-        self._forget(trouble.name)
         self.crowd.go_on()
 
-    def _forget(self, trouble: str) -> None:
-        if self.world.history.trouble == trouble:
-            self.world.history.trouble = ""
+    def _forget(self) -> None:
+        self.world.history.trouble = ""
 
     async def _heal(self, is_calm: Callable[[], bool] = lambda: True) -> None:
         seconds, wrong = await self.watch.heal(self.database, is_calm)

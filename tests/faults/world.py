@@ -40,6 +40,8 @@ class World:
         self.history = History(directory / "history.jsonl")
         self.pages: list[Page] = []
         """All that are open."""
+        self.grace: asyncio.TimerHandle | None = None
+        """Until when what is mended may still be felt."""
         self.fuse = directory / "fuse"
         self.mail = directory / "mail"
         self.without_valkey = without_valkey
