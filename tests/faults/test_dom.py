@@ -2,6 +2,7 @@
 
 import random
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -20,7 +21,7 @@ ROW = (
 )
 
 
-class Window:
+class Window(ABC):
     """A window of Chromium's, and a document of the same page."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
@@ -42,8 +43,9 @@ class Window:
         for key in (*lists, *real.versions):
             assert document.text(key) == real.text(key)
 
+    @abstractmethod
     def _prepare(self, url: str) -> None:
-        raise NotImplementedError
+        """Before the page is loaded."""
 
 
 class Listening(Window):
