@@ -1,6 +1,5 @@
 """docs/security.md: what it names exists, and it leaves nothing out."""
 
-import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -44,8 +43,8 @@ def named() -> list[str]:
 
 
 def written_in(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text())
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    # Not by ast: Python 3.11's parser fails now and then where other threads compile (CPython 106905).
+    return set(re.findall(r"^(?:async )?def (\w+)\(", path.read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("file", sorted({name.partition("::")[0] for name in named()}))
