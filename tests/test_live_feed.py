@@ -16,7 +16,7 @@ from django.test import Client
 from django.test.signals import template_rendered
 from django.utils import timezone
 
-from realtime import panels, sweep
+from realtime import look, panels, sweep
 from realtime.hub import running_hub
 from realtime.topics import PAYMENTS
 from shop.dashboard import feed
@@ -337,7 +337,7 @@ async def test_shoppers_hear_nothing_of_what_staff_are_shown(shopper, staff, no_
 
 
 async def test_a_list_that_missed_more_than_it_can_be_told_of_is_sent_whole(staff, no_patrols, monkeypatch):
-    monkeypatch.setattr(sweep, "MOST_NEWS", 5)
+    monkeypatch.setattr(look, "MOST_NEWS", 5)
     page = await Page.load(staff, LIST)
 
     orders = [await in_thread(factories.paid_order)() for _ in range(6)]
@@ -352,7 +352,7 @@ async def test_a_list_that_missed_more_than_it_can_be_told_of_is_sent_whole(staf
 async def test_a_list_that_cannot_be_read_keeps_nobody_from_the_rest_and_comes_later(
     shopper, staff, quick_patrols, monkeypatch
 ):
-    monkeypatch.setattr(sweep, "MOST_NEWS", 1)
+    monkeypatch.setattr(look, "MOST_NEWS", 1)
     adas, everybodys = await Page.load(staff, f"{LIST}?q=ada@"), await Page.load(staff, LIST)
     orders = [await in_thread(factories.paid_order)() for _ in range(2)]
     timeouts = Timeouts("ada@")
@@ -379,7 +379,7 @@ async def test_an_older_page_that_missed_much_is_sent_its_own_rows(staff, no_pat
     older = re.search(r'rel="next" href="([^"]+)"', first.html)
     assert older is not None
     page = await Page.load(staff, LIST + older[1])
-    monkeypatch.setattr(sweep, "MOST_NEWS", 1)
+    monkeypatch.setattr(look, "MOST_NEWS", 1)
 
     socket = await page.go_live()
 
