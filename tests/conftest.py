@@ -3,21 +3,25 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe as sdk
 from asgiref.sync import SyncToAsync
+from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
 from realtime import sweep
 from shop import flight
-from shop.models import Order, Product
+from shop.models import Order, Product, Source
+from shop.rights import VIEW_PAYMENTS
+from shop.signals import webhooks_recorded
 from tests import factories, stripe_events
 from tests.bad_line import BadLine, bad_line
-from tests.local_stripe import KEY, LocalStripe
+from tests.local_stripe import KEY, LocalStripe, free_port
 from tests.stack import Stack
 
 
@@ -57,6 +61,30 @@ def shopper() -> Client:
 
 
 @pytest.fixture
+def shopper_is_here(db: None, shopper: Client) -> None:
+    """She has opened the shop page, and is a guest."""
+    shopper.get("/")
+
+
+@pytest.fixture
+def boss(db: None) -> User:
+    """May everything."""
+    return factories.staff(username="boss")
+
+
+@pytest.fixture
+def staff(boss: User) -> Client:
+    """A browser of somebody who may everything."""
+    return factories.browser_of(boss)
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    """May look at payments, and no more."""
+    return factories.staff(VIEW_PAYMENTS, username="viewer")
+
+
+@pytest.fixture
 def bell() -> Product:
     """Five in the house."""
     return factories.product(stock=5)
@@ -66,6 +94,12 @@ def bell() -> Product:
 def order(bell: Product) -> Order:
     """Two of them, to be paid."""
     return factories.order(None, (bell, 2))
+
+
+@pytest.fixture
+def order_is_paid(order: Order) -> None:
+    """By a webhook; its units are taken."""
+    order.mark_paid(payment_intent_id=f"pi_{order.pk}", email="ada@example.com", source=Source.WEBHOOK)
 
 
 @pytest.fixture
@@ -89,6 +123,21 @@ def deliver(client: Client) -> Callable[..., Any]:
         return client.post("/stripe-webhook/", body, content_type="application/json", headers=headers)
 
     return post
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How often the flight recorder wrote and told of it. It writes at once here."""
+    recorder, times = flight.Recorder(interval=0.01), list[int]()
+    monkeypatch.setattr(flight, "recorder", recorder)
+
+    def listener(**kwargs: Any) -> None:
+        times.append(1)
+
+    webhooks_recorded.connect(listener)
+    yield times
+    webhooks_recorded.disconnect(listener)
+    recorder.close()
 
 
 @pytest.fixture
@@ -121,6 +170,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture
+def no_traceback(stack: Stack) -> Iterator[None]:
+    """Whatever is sent to it, the web process is never surprised."""
+    before = stack.daphne.log.stat().st_size
+    yield
+    assert "Traceback" not in stack.daphne.log.read_text()[before:]
+
+
 @pytest.fixture(scope="session")
 def local_stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStripe]:
     """The local Stripe, which delivers no webhooks: tests do that themselves, or do not."""
@@ -133,6 +190,15 @@ def stripe(local_stripe: LocalStripe, settings: Any) -> LocalStripe:
     """The local Stripe, with the shop talking to it."""
     settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY = local_stripe.url, KEY
     return local_stripe
+
+
+@pytest.fixture
+def unheard(tmp_path: Path, settings: Any) -> Iterator[LocalStripe]:
+    """A local Stripe whose webhooks reach nobody, with the shop talking to it."""
+    hook = f"http://127.0.0.1:{free_port()}/stripe-webhook/|{settings.STRIPE_WEBHOOK_SECRETS[0]}"
+    with LocalStripe(tmp_path, SANDBOX_STRIPE_WEBHOOKS=hook, SANDBOX_STRIPE_DEBIT_SECONDS="0") as local:
+        settings.STRIPE_API_BASE, settings.STRIPE_SECRET_KEY = local.url, KEY
+        yield local
 
 
 @pytest.fixture

@@ -70,6 +70,20 @@ def long_ago() -> None:
         model._default_manager.update(updated_at=F("updated_at") - timedelta(hours=1))
 
 
+def visitor() -> Client:
+    """A guest's browser, which has opened the shop page."""
+    client = Client()
+    client.get("/")
+    return client
+
+
+def browser_of(user: User) -> Client:
+    """Logged in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
 def shopper_of(client: Client) -> Shopper:
     """The guest that a test client became by visiting the shop."""
     return Shopper(guest_id=guest_id_in({GUEST_COOKIE: client.cookies[GUEST_COOKIE].value}))
