@@ -40,7 +40,7 @@ ALLOWED_HOSTS = [*_hosts, *env.list("EXTRA_HOSTS", default=[])]
 
 INSTALLED_APPS = [
     "daphne",  # first: makes runserver speak ASGI
-    "django.contrib.admin",
+    "shop.apps.AdminConfig",  # django.contrib.admin, with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -190,8 +190,8 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_HASHERS = ["shop.hashing.Hasher"]
 PASSWORD_RESET_TIMEOUT = 3600  # seconds; mail is read within the hour, or asked for again
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",  # first: looks at no password while who guesses is locked out
-    "django.contrib.auth.backends.ModelBackend",
+    "shop.logins.Door",  # alone looks at passwords, and at none while who guesses is locked out
+    "django.contrib.auth.backends.ModelBackend",  # keeps sessions and rights
 ]
 # Wrong passwords (shop/logins.py): of one name from one network, and of a network whatever the names.
 AXES_FAILURE_LIMIT = _count("LOGIN_FAILURES", 10)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import IntegrityError
 from django.dispatch import receiver
+from django.http import HttpRequest
 from django.utils import timezone
 
 from shop.models import Order, OrderGrant
@@ -35,3 +36,8 @@ def end_in_time(sender: object, request: ShopRequest, user: User, **kwargs: Any)
     """Who may do more than shop logs in again each day; working does not put it off."""
     if user.is_staff or user.get_all_permissions():
         request.session.set_expiry(timezone.now() + settings.STAFF_SESSION)
+
+
+def outlasts_staffs(request: HttpRequest) -> bool:
+    """Whether this session began as a shopper's, who got her rights since: it would last for days."""
+    return request.session.get_expiry_date() > timezone.now() + settings.STAFF_SESSION

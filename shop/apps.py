@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps
 
 
 class ShopConfig(AppConfig):
@@ -7,3 +8,8 @@ class ShopConfig(AppConfig):
 
     def ready(self) -> None:
         from shop import accounts  # noqa: F401  connects: a login brings a guest's orders along
+
+
+class AdminConfig(apps.AdminConfig):
+    default = False  # not the one of "shop"
+    default_site = "shop.admin_site.AdminSite"

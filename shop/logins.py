@@ -10,11 +10,18 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
+from axes.backends import AxesStandaloneBackend
 from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_credentials
 from axes.models import AccessAttempt
 from axes.signals import user_locked_out
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import PermissionDenied
 from django.db.models import Max, Sum
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
@@ -28,6 +35,39 @@ from shop import security
 from shop.limits import TooOften
 
 Credentials = Mapping[str, Any] | None
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+"""The one of AUTHENTICATION_BACKENDS that knows accounts."""
+
+
+class Door(AxesStandaloneBackend):
+    """Asks whether who guesses is locked out before it looks at the password, as axes' own does, and again
+    after that. Of many guesses at one moment all are looked at, because none has failed yet; once enough of
+    them are counted, the right one is too late.
+    """
+
+    def authenticate(
+        self,
+        request: HttpRequest,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User:
+        """Raises PermissionDenied for all others: no other backend is to look at the password again."""
+        super().authenticate(request, username, password, **kwargs)
+        user = ModelBackend().authenticate(request, username, password, **kwargs)
+        credentials = get_credentials(username=username, password=password, **kwargs)
+        # Asked whatever the password was, and who is too late is counted and answered as for a wrong one: so
+        # neither the answer nor the time that it takes tells that it was right.
+        if not AxesProxyHandler.is_allowed(request, credentials) or user is None:
+            raise PermissionDenied
+        return user
+
+
+@receiver(user_logged_in)
+def name_djangos_own(sender: object, request: HttpRequest, **kwargs: Any) -> None:
+    """In the session, which then is good beside and after processes that do not know the Door."""
+    request.session[BACKEND_SESSION_KEY] = BACKEND
 
 
 class Guesses(AxesDatabaseHandler):

@@ -2,14 +2,19 @@
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import httpx
 import pytest
 from axes.models import AccessAttempt, AccessLog
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
+from django.db import connections
 from django.db.models import F
 from django.test import AsyncClient, Client
+from rest_framework.authtoken.models import Token
 
 from project.logs import Formatter
 from shop import tasks
@@ -208,6 +213,87 @@ def _log_in_at(web):
         return browser.post(LOGIN, data=data).status_code
 
 
+# --- many at one moment -------------------------------------------------------------------------------
+
+
+class Held(MD5PasswordHasher):
+    """Looks at the right password when it is told to."""
+
+    begun, may_end = Event(), Event()
+
+    def verify(self, password, encoded):
+        if password == PASSWORD:
+            self.begun.set()
+            assert self.may_end.wait(60)
+        return super().verify(password, encoded)
+
+
+@pytest.fixture
+def begin(settings):
+    """Send the right password: `begin(log_in)` returns while it is being looked at; what that returns lets
+    it be, and is the answer.
+    """
+    settings.PASSWORD_HASHERS = ["tests.test_login_limits.Held"]
+    Held.begun.clear()
+    Held.may_end.clear()
+
+    def begin(ask):
+        asked = thread.submit(ask, typed=PASSWORD)
+        assert Held.begun.wait(60)
+
+        def end():
+            Held.may_end.set()
+            return asked.result(60)
+
+        return end
+
+    with ThreadPoolExecutor(1) as thread:
+        yield begin
+        Held.may_end.set()
+        thread.submit(connections.close_all)
+
+
+DOORS = {
+    "shop": log_in,
+    "staff": lambda **how: log_in(form=f"{LOGIN}?next=/dashboard/", **how),
+    "admin": lambda **how: log_in(form=ADMIN, **how),
+    "token": ask_for_token,
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("door", DOORS)
+def test_a_right_password_that_was_sent_before_the_lock_and_is_looked_at_after_it_is_like_a_wrong_one(
+    begin, ada, door
+):
+    """It was let through, because nothing had failed yet."""
+    ask = DOORS[door]
+    end = begin(ask)
+    guess(10, ask=ask)
+    late = end()
+
+    assert (late.status_code, late.cookies.keys()) == (429, ask().cookies.keys())
+    assert words(late) == words(ask())
+    assert AccessAttempt.objects.get().failures_since_start == 11, "counted like a wrong one"
+    assert not Token.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_right_password_among_a_few_wrong_ones_of_the_same_moment_is_right(begin, ada):
+    end = begin(log_in)
+    guess(9)
+
+    assert end().status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_guesses_at_once_are_all_counted(at_once):
+    at_once([lambda: log_in("nobody").status_code] * 8)
+
+    assert sum(AccessAttempt.objects.values_list("failures_since_start", flat=True)) == 8
+    assert not User.objects.exists()
+
+
 # --- what is kept, and for how long -------------------------------------------------------------------
 
 
@@ -278,11 +364,3 @@ def test_old_failures_are_forgotten():
 def test_staff_do_not_see_who_was_locked_out(admin_client):
     assert admin_client.get("/admin/").status_code == 200
     assert admin_client.get("/admin/axes/accessattempt/").status_code == 404
-
-
-@pytest.mark.django_db(transaction=True)
-def test_many_guesses_at_once_are_all_counted(at_once):
-    at_once([lambda: log_in("nobody").status_code] * 8)
-
-    assert sum(AccessAttempt.objects.values_list("failures_since_start", flat=True)) == 8
-    assert not User.objects.exists()

@@ -12,6 +12,7 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 PASSWORD, NEW = "correct horse", "another horse, another staple"
+OLD_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 
 
 def log_in(user):
@@ -86,6 +87,32 @@ def test_who_gets_a_right_after_logging_in_logs_in_again_for_it(packer):
         == 302
     )
     assert client.get("/dashboard/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/auth/user/"])
+def test_who_is_made_staff_after_logging_in_logs_in_again_for_the_admin(path):
+    user = factories.user()
+    client = log_in(user)
+    User.objects.update(is_staff=True, is_superuser=True)
+    assert client.get(path)["Location"] == f"/admin/login/?next={path}"
+    assert is_in(client), "to shop as before"
+
+    form = {"username": user.username, "password": PASSWORD, "next": path}
+    assert client.post("/admin/login/", form)["Location"] == path
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(OLD_BACKENDS, None), (None, OLD_BACKENDS)], ids=["up", "back"]
+)
+def test_an_upgrade_logs_nobody_out_and_neither_does_the_way_back(settings, before, after):
+    """Nor does a proxy that leads to processes of both."""
+    now = settings.AUTHENTICATION_BACKENDS
+    settings.AUTHENTICATION_BACKENDS = before or now
+    client = log_in(factories.user())
+
+    settings.AUTHENTICATION_BACKENDS = after or now
+    assert is_in(client)
 
 
 def test_who_reads_the_table_of_sessions_is_not_logged_in_by_that():

@@ -5,18 +5,17 @@ from functools import wraps
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from shop import rights, security, tracing
+from shop.accounts import outlasts_staffs
 
 View = Callable[..., Any]
 
@@ -68,17 +67,12 @@ def _refusal(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse | No
         return _to_login(request)
     tracing.bind(user=user.pk)
     if all(rights.has(user.pk, right) for right in needed):
-        return _to_login(request) if _outlasts_staffs(request) else None
+        return _to_login(request) if outlasts_staffs(request) else None
     security.refuse("Permission refused", needs=" ".join(needed))
     if HtmxDetails(request):
         words = "Your account may not do that, or no longer. Nothing was done."
         return render(request, "dashboard/_answer.html", {"words": words, "level": "danger"}, status=403)
     raise PermissionDenied
-
-
-def _outlasts_staffs(request: HttpRequest) -> bool:
-    """Of who was a shopper when she logged in, and got her rights since (shop.accounts.end_in_time)."""
-    return request.session.get_expiry_date() > timezone.now() + settings.STAFF_SESSION
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

@@ -17,10 +17,8 @@ from shop.emails import hash_of
 from shop.forms import SignupForm
 from shop.jobs import defer_once
 from shop.limits import TooOften, network_of, take
+from shop.logins import BACKEND
 from shop.views.errors import too_often_page
-
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-"""The one of AUTHENTICATION_BACKENDS that knows accounts."""
 
 
 @sensitive_post_parameters()
