@@ -11,6 +11,9 @@ import stripe as sdk
 from asgiref.sync import SyncToAsync
 from django.contrib.auth.models import User
 from django.db import connections
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -23,6 +26,16 @@ from tests import factories, stripe_events
 from tests.bad_line import BadLine, bad_line
 from tests.local_stripe import KEY, LocalStripe, free_port
 from tests.stack import Stack
+
+
+@receiver(connection_created)
+def _no_hurry(connection: Any, **kwargs: Any) -> None:
+    """The shop's statements have 5 s. Making and dropping the database of the tests may take longer, beside
+    other work on a slow disk.
+    """
+    if connection.alias == NO_DB_ALIAS:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")
 
 
 @pytest.fixture(scope="session")

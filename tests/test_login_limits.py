@@ -2,9 +2,11 @@
 
 import logging
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
+from typing import Any
 
 import httpx
 import pytest
@@ -253,7 +255,7 @@ def begin(settings):
         thread.submit(connections.close_all)
 
 
-DOORS = {
+DOORS: dict[str, Callable[..., Any]] = {
     "shop": log_in,
     "staff": lambda **how: log_in(form=f"{LOGIN}?next=/dashboard/", **how),
     "admin": lambda **how: log_in(form=ADMIN, **how),
