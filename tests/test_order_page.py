@@ -6,38 +6,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.test import Client
 
 from shop.disputes import read as read_dispute
 from shop.links import link_to
 from shop.models import Dispute, Order, PaymentStatus, Refund, Source
 from shop.refunds import read as read_refund
 from tests import factories, stripe_events
+from tests.reading import text
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def shopper():
-    client = Client()
-    client.get("/")
-    return client
-
-
-@pytest.fixture
-def bell():
-    return factories.product(name="Bell", unit_amount=1250)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shopper_is_here")]
 
 
 @pytest.fixture
 def order(shopper, bell):
     """Paid: two bells, €25.00."""
     return factories.paid_order(factories.shopper_of(shopper), (bell, 2))
-
-
-def text(html):
-    """As it is read: no tags, no double spaces."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
 
 
 def page(shopper, order):
@@ -62,6 +45,35 @@ def way(shopper, order):
 
 def refund(order, amount, **fields):
     Refund.objects.record(order, read_refund(stripe_events.refund(order, amount, **fields)), Source.WEBHOOK)
+
+
+# --- how it is paid ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", list(PaymentStatus))
+def test_an_order_says_how_its_payment_stands(client, status):
+    client.get("/")
+    order = factories.order(factories.shopper_of(client))
+    paid_at = order.placed_at if status == PaymentStatus.PAID else None
+    Order.objects.filter(pk=order.pk).update(payment_status=status, paid_at=paid_at)
+    page = client.get(order.get_absolute_url()).text
+
+    assert f'id="order-{order.public_id}"' in page
+    assert f'data-payment-status="{status}"' in page
+    assert status.label in page
+
+
+def test_an_order_tells_what_happened_to_it(client):
+    client.get("/")
+    order = factories.order(factories.shopper_of(client))
+    order.flag("Stripe's amount or currency differs from the order's.", source=Source.WEBHOOK)
+    order.mark_paid(payment_intent_id="pi_1", email="ada@example.com", source=Source.WEBHOOK)
+    page = unescape(client.get(order.get_absolute_url()).text)
+
+    for words in ("Ordered", "We are looking at it", "Paid", "· Stripe"):
+        assert words in page
+    assert "amount or currency differs" not in page, "what staff are told is not for shoppers"
+    assert "pi_1" not in page
 
 
 # --- the way of the goods -------------------------------------------------------------------------
