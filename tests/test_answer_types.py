@@ -5,11 +5,9 @@ from typing import Any, cast
 import httpx
 import pytest
 from django.conf import settings
-from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from project.asgi import application
-from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,13 +35,6 @@ async def ask(method, path, client):
     door = httpx.ASGITransport(app=cast("Any", application))
     async with httpx.AsyncClient(transport=door, base_url="http://127.0.0.1", cookies=cookies) as browser:
         return await browser.request(method, path)
-
-
-@pytest.fixture
-def staff():
-    client = Client()
-    client.force_login(factories.staff())
-    return client
 
 
 @pytest.mark.parametrize(("path", "content_type"), TYPES.items())

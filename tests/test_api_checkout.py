@@ -14,6 +14,7 @@ from django.test import Client
 from project.asgi import application
 from shop.models import Order, PaymentStatus, Product
 from tests import factories
+from tests.buying import session_of
 
 pytestmark = pytest.mark.django_db
 
@@ -37,10 +38,6 @@ def post(client, items, **fields):
 
 def buy(client, *cart):
     return post(client, [{"product": product.slug, "quantity": quantity} for product, quantity in cart])
-
-
-def session_of(stripe, order):
-    return stripe.client().v1.checkout.sessions.retrieve(order.stripe_session_id)
 
 
 def test_buying_gives_a_pending_order_and_stripes_page_for_it(stripe, client, bell):

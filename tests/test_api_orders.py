@@ -11,27 +11,13 @@ from shop.models import Order, Source
 from shop.models.links import OrderGrant
 from tests import factories, stripe_events
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shopper_is_here")]
 
 ORDERS = "/api/v1/orders/"
 
 
 def logged_in(user=None):
-    client = Client()
-    client.force_login(user or factories.user())
-    return client
-
-
-def visitor():
-    """A guest who has opened the shop page."""
-    client = Client()
-    client.get("/")
-    return client
-
-
-@pytest.fixture
-def shopper():
-    return visitor()
+    return factories.browser_of(user or factories.user())
 
 
 def placed(client, count=1):
@@ -196,7 +182,7 @@ def test_who_opened_an_orders_link_sees_it_but_does_not_own_it(shopper):
 # --- somebody else's ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stranger", [visitor, logged_in], ids=["another guest", "a user"])
+@pytest.mark.parametrize("stranger", [factories.visitor, logged_in], ids=["another guest", "a user"])
 def test_somebody_elses_order_is_not_there_33(shopper, stranger):
     [order] = placed(shopper)
     client = stranger()

@@ -8,29 +8,11 @@ from django.test import Client
 
 from shop.models import Order, PaymentStatus, Source
 from tests import factories, stripe_events
+from tests.buying import session_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shopper_is_here")]
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def bell():
-    return factories.product(stock=5)
-
-
-@pytest.fixture
-def shopper():
-    client = Client()
-    client.get("/")
-    return client
-
-
-@pytest.fixture
-def staff():
-    client = Client()
-    client.force_login(factories.staff(username="boss"))
-    return client
 
 
 @pytest.fixture
@@ -46,10 +28,6 @@ def cancel(client, order, **how):
 
 def cancel_as_staff(client, order, **how):
     return client.post(f"/dashboard/orders/{order.public_id}/cancel/", **how)
-
-
-def session_of(stripe, order):
-    return stripe.client().v1.checkout.sessions.retrieve(order.stripe_session_id)
 
 
 def assert_cancelled(order, bell, source, who=None):

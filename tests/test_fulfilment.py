@@ -147,11 +147,6 @@ def test_what_was_refunded_wholly_is_not_sent_and_in_part_is(deliver):
 
 
 @pytest.fixture
-def bell():
-    return factories.product(stock=5)
-
-
-@pytest.fixture
 def gong():
     return factories.product(stock=None)
 

@@ -126,18 +126,7 @@ transactional = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def ada():
-    """A guest's browser."""
-    client = Client()
-    client.get("/")
-    return client
-
-
-@pytest.fixture
-def staff():
-    """Somebody who may do everything, logged in."""
-    client = Client()
-    client.force_login(factories.user(is_staff=True, is_superuser=True))
-    return client
+    return factories.visitor()
 
 
 @transactional

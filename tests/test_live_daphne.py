@@ -1,6 +1,5 @@
 """What a client of the real web process sees: close codes, refusals, and never a traceback in the log."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -10,12 +9,7 @@ from websockets.sync.client import ClientConnection
 from tests.raw import Visit
 from tests.stack import Stack
 
-
-@pytest.fixture(autouse=True)
-def _no_traceback(stack: Stack) -> Iterator[None]:
-    before = stack.daphne.log.stat().st_size
-    yield
-    assert "Traceback" not in stack.daphne.log.read_text()[before:]
+pytestmark = pytest.mark.usefixtures("no_traceback")
 
 
 @pytest.fixture

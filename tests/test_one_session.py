@@ -4,28 +4,15 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.test import Client
 from django.utils import timezone
 
 from shop import checkout
 from shop.models import Order, Outcome, PaymentStatus, StripeEvent
 from tests import factories, stripe_events
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stripe", "shopper_is_here")]
 
 SITE = "http://127.0.0.1:8000"
-
-
-@pytest.fixture(autouse=True)
-def _with_stripe(stripe):
-    """Every test here talks to it."""
-
-
-@pytest.fixture
-def shopper():
-    client = Client()
-    client.get("/")
-    return client
 
 
 def buy(client, product, quantity):

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
-from django.test import Client
 
 from project.asgi import application
 from shop.models import Order, PaymentStatus
 from tests import factories
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_retries")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_retries", "shopper_is_here")]
 
 PATIENCE = 60  # seconds: more than any of this takes, however busy the machine is
 
@@ -28,18 +27,6 @@ def impatience() -> Iterator[None]:
         patch.setattr("shop.checkout.TIME_LIMIT", 0.3)
         patch.setattr("shop.stripe_client.TIME_LIMIT", 0.3)
         yield
-
-
-@pytest.fixture
-def bell():
-    return factories.product(stock=5)
-
-
-@pytest.fixture
-def shopper():
-    client = Client()
-    client.get("/")
-    return client
 
 
 def post(shopper, bell):

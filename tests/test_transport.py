@@ -14,17 +14,12 @@ from project.intake import MOST
 from tests.raw import Line, Visit, handshake
 from tests.stack import Stack
 
+pytestmark = pytest.mark.usefixtures("no_traceback")
+
 HOST = b"Host: 127.0.0.1\r\n"
 POST = b"POST /cart/ HTTP/1.1\r\n" + HOST
 GET = b"GET / HTTP/1.1\r\n" + HOST
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
-
-
-@pytest.fixture(autouse=True)
-def _no_traceback(stack: Stack) -> Iterator[None]:
-    before = stack.daphne.log.stat().st_size
-    yield
-    assert "Traceback" not in stack.daphne.log.read_text()[before:]
 
 
 @pytest.fixture
