@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import timezone
 
 from shop.models import Order, OrderGrant, OrderLink
 from shop.models.links import MOST_USES
@@ -20,7 +20,7 @@ LASTS = timedelta(days=30)
 def link_to(order: Order) -> str:
     """A new one, absolute. Its token is nowhere but in what is returned."""
     token = secrets.token_urlsafe(24)
-    OrderLink.objects.create(order=order, token_hash=_hash(token), expires_at=timezone.now() + LASTS)
+    OrderLink.objects.create(order=order, token_hash=_hash(token), expires_at=Now() + LASTS)
     return f"{settings.PUBLIC_URL}{reverse('order_link', args=[token])}"
 
 
@@ -37,9 +37,9 @@ def follow(token: str, shopper: Shopper) -> Order | None:
             return None
         if Order.objects.visible_to(shopper).filter(pk=link.order_id).exists():
             return link.order
-        if link.uses >= MOST_USES or link.expires_at <= timezone.now():
+        good = OrderLink.objects.filter(pk=link.pk, uses__lt=MOST_USES, expires_at__gt=Now())
+        if not good.update(uses=F("uses") + 1):
             return None
-        OrderLink.objects.filter(pk=link.pk).update(uses=F("uses") + 1)
         OrderGrant.objects.over().filter(order=link.order).delete()
         grant = OrderGrant(order=link.order, user_id=shopper.user_id, guest_id=shopper.guest_id)
         OrderGrant.objects.bulk_create([grant], ignore_conflicts=True)  # another link, opened at this moment

@@ -10,7 +10,6 @@ from uuid import UUID
 from django.db import models, transaction
 from django.db.models import ExpressionWrapper, F, Q, prefetch_related_objects
 from django.db.models.functions import Coalesce, Now
-from django.utils import timezone
 
 from shop import tracing
 from shop.models.lines import order_lines
@@ -61,7 +60,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def abandoned(self) -> "OrderQuerySet":
         """Unpaid ones that never got a Checkout Session in their time."""
         over = self.filter(payment_status=PaymentStatus.PENDING, stripe_session_id=None)
-        return over.filter(checkout_expires_at__lt=timezone.now())
+        return over.filter(checkout_expires_at__lt=Now())
 
     def in_doubt(self, age: timedelta, *, every: bool = False) -> "OrderQuerySet":
         """Open ones older than `age`, whose news may have been lost: those not asked for the longest first.

@@ -16,7 +16,6 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import cached_property
 
 from shop import tracing
@@ -228,8 +227,10 @@ class Order(models.Model):
                 language=language,
                 currency=lines[0][0].currency,
                 amount_total=sum(product.unit_amount * quantity for product, quantity in lines),
-                checkout_expires_at=timezone.now() + CHECKOUT_LASTS,
+                checkout_expires_at=Now() + CHECKOUT_LASTS,
             )
+            # As its row has it: both were stamped by one statement, and placed_at came back with it.
+            order.checkout_expires_at = order.placed_at + CHECKOUT_LASTS
             OrderLine.objects.bulk_create(
                 OrderLine(
                     order=order,
