@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from asgiref.sync import sync_to_async
 from axes.models import AccessAttempt
@@ -16,7 +17,8 @@ from procrastinate.jobs import Status
 from shop import emails, refunds, resets
 from shop.alarm import Watch
 from shop.jobs import defer_once
-from shop.models import Allowance, Order, OrderGrant, OrderLink, StripeEvent
+from shop.models import Allowance, LinksEmail, Order, OrderGrant, OrderLink, StripeEvent
+from shop.models.emails import LINKS_PAUSE
 from shop.models.events import PURGED_AT_ONCE
 from shop.patience import Patience
 from shop.reconcile import OLD_ENOUGH, Reconciler
@@ -105,17 +107,30 @@ def send_password_reset(*, email: str, tries: int = 0) -> None:
 @app.periodic(cron="17 4 * * *")
 @app.task(queueing_lock="forget_what_is_over", pass_context=True)
 async def forget_what_is_over(context: JobContext, timestamp: int) -> None:
-    """Jobs, failed ones too, after a month in which somebody could have looked; links, and what they gave;
-    sessions that are over; who asked often, or was locked out; and what Stripe's events said, long after that
-    was done.
+    """What Stripe's events said, long after that was done; links, what they gave, and who was sent them;
+    sessions that are over; who asked often, or was locked out; and jobs, failed ones too, after a month in
+    which somebody could have looked.
+
+    What cannot be forgotten keeps nothing else: when all has been tried, the job fails by an ExceptionGroup.
     """
-    await builtin_tasks.remove_old_jobs(context, max_hours=30 * 24, remove_failed=True)
-    await OrderLink.objects.filter(expires_at__lt=Now()).adelete()
-    await OrderGrant.objects.over().adelete()
-    await SessionStore.aclear_expired()
-    await Allowance.objects.filter(full_at__lt=Now()).adelete()
-    await AccessAttempt.objects.filter(attempt_time__lt=Now() - settings.AXES_COOLOFF_TIME).adelete()
-    await _purge_payloads()
+    steps: tuple[Awaitable[object], ...] = (
+        _purge_payloads(),
+        OrderLink.objects.filter(expires_at__lt=Now()).adelete(),
+        OrderGrant.objects.over().adelete(),
+        LinksEmail.objects.filter(sent_at__lt=Now() - LINKS_PAUSE).adelete(),
+        SessionStore.aclear_expired(),
+        Allowance.objects.filter(full_at__lt=Now()).adelete(),
+        AccessAttempt.objects.filter(attempt_time__lt=Now() - settings.AXES_COOLOFF_TIME).adelete(),
+        builtin_tasks.remove_old_jobs(context, max_hours=30 * 24, remove_failed=True),
+    )
+    failed: list[Exception] = []
+    for step in steps:
+        try:
+            await step
+        except Exception as error:  # noqa: BLE001  raised below, with the others
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("Not everything was forgotten", failed)
 
 
 async def _purge_payloads() -> None:
