@@ -5,6 +5,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from email import policy
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,32 @@ SETTLED = ("applied", "ignored", "held")
 GONE = ("pending", "requires_action", "succeeded")
 """Refunds in these states are missing from what the shop has."""
 IS_PAID = re.compile(r"Order (\S+) is paid")
+ENDS_WORKERS = ("worker killed", "PostgreSQL killed", "database connections terminated", "disk full")
+"""Troubles in which one may die over an e-mail."""
 END_OF_MAIL = b"\n" + b"-" * 79 + b"\n"
+
+
+Fault = tuple[str, str]
+"""The letter of the promise that is broken, and how."""
+
+
+def before_it_comes_again(database: Database, stripe: Stripe, history: History) -> Iterator[Fault]:
+    """When each event was delivered, and nothing was sent for good measure, nor was Stripe asked."""
+    inbox = {row["id"] for row in database.rows("SELECT id FROM shop_stripeevent")}
+    for event_id in _taken(history).keys() - inbox:
+        yield "A", f"{event_id} was taken and is not recorded"
+    for order in database.rows(_WITH_NOTHING_TO_COME):
+        sessions = stripe.sessions.get(order["name"], [])
+        if order["payment_status"] not in (right := _right_states(sessions, stripe)) and sessions:
+            yield "A", f"webhooks left order {order['name']} {order['payment_status']}, not {right}"
+    for row in database.rows(_APPLIED_TO_NOTHING):
+        yield "A", f"{row['id']} was applied, and its order is {row['payment_status']}"
 
 
 def in_the_end(
     database: Database, stripe: Stripe, history: History, stock: dict[str, int | None]
-) -> Iterator[str]:
-    """What is wrong, each with the letter of its invariant. `stock` is that of the beginning, by slug."""
+) -> Iterator[Fault]:
+    """`stock` is that of the beginning, by slug."""
     yield from _every_event_is_explained(database, stripe, history)
     yield from _every_payment_has_its_event(database)
     yield from _every_order_follows_the_money(database, stripe)
@@ -32,31 +52,30 @@ def in_the_end(
     yield from _nothing_failed_without_a_reason(history)
 
 
-def before_anybody_asks_stripe(database: Database) -> Iterator[str]:
-    """When all is delivered: what an event says that it did, nobody else should have to do."""
-    for row in database.rows(_APPLIED_TO_NOTHING):
-        yield f"A: {row['id']} was applied, and its order is {row['payment_status']}"
+def _taken(history: History) -> dict[str, str]:
+    """Types of the events that the shop has answered with 2xx."""
+    deliveries = history.of("delivery")
+    return {one["event"]: one["type"] for one in deliveries if 200 <= one["status"] < 300}
 
 
-def _every_event_is_explained(database: Database, stripe: Stripe, history: History) -> Iterator[str]:
+def _every_event_is_explained(database: Database, stripe: Stripe, history: History) -> Iterator[Fault]:
     inbox = {row["id"]: row["outcome"] for row in database.rows("SELECT id, outcome FROM shop_stripeevent")}
-    for delivery in history.of("delivery"):
-        if 200 <= delivery["status"] < 300 and inbox.get(delivery["event"]) not in SETTLED:
-            outcome = inbox.get(delivery["event"], "not recorded")
-            yield f"A: {delivery['event']} ({delivery['type']}) was taken and is {outcome}"
+    for event_id, kind in _taken(history).items():
+        if inbox.get(event_id) not in SETTLED:
+            yield "A", f"{event_id} ({kind}) was taken and is {inbox.get(event_id, 'not recorded')}"
     for event_id in stripe.events.keys() - inbox.keys():
-        yield f"A: {event_id} ({stripe.events[event_id]['type']}) never arrived"
+        yield "A", f"{event_id} ({stripe.events[event_id]['type']}) never arrived"
     for event_id in inbox.keys() - stripe.events.keys():
-        yield f"A: {event_id} was recorded, and never sent"
+        yield "A", f"{event_id} was recorded, and never sent"
 
 
-def _every_payment_has_its_event(database: Database) -> Iterator[str]:
+def _every_payment_has_its_event(database: Database) -> Iterator[Fault]:
     """An event that counted once goes on saying so, however often it comes again."""
     for row in database.rows(_PAID_BY_NO_EVENT):
-        yield f"A: order {row['name']} was paid by a webhook, and no event says that it was applied"
+        yield "A", f"order {row['name']} was paid by a webhook, and no event says that it was applied"
 
 
-def _every_order_follows_the_money(database: Database, stripe: Stripe) -> Iterator[str]:
+def _every_order_follows_the_money(database: Database, stripe: Stripe) -> Iterator[Fault]:
     changes = _by_order(database.rows("SELECT order_id, version, what, after FROM shop_orderchange"))
     refunds = _by_order(database.rows("SELECT order_id, stripe_refund_id, status FROM shop_refund"))
     disputes = _by_order(database.rows("SELECT order_id, stripe_dispute_id, status FROM shop_dispute"))
@@ -68,9 +87,9 @@ def _every_order_follows_the_money(database: Database, stripe: Stripe) -> Iterat
             "disputes": disputes[order["id"]],
         }
         for fault in _faults(order, its, stripe):
-            yield f"B: order {order['name']} {fault}"
+            yield "B", f"order {order['name']} {fault}"
     for public_id in stripe.sessions.keys() - {order["name"] for order in orders}:
-        yield f"B: Stripe has a session for {public_id}, and the shop no order"
+        yield "B", f"Stripe has a session for {public_id}, and the shop no order"
 
 
 def _faults(order: Json, its: dict[str, list[Json]], stripe: Stripe) -> Iterator[str]:
@@ -78,8 +97,8 @@ def _faults(order: Json, its: dict[str, list[Json]], stripe: Stripe) -> Iterator
     paid = [session for session in sessions if session["payment_status"] == "paid"]
     if len(paid) > 1:
         yield f"was paid {len(paid)} times"
-    if sum(session["status"] == "open" for session in sessions) > 1:
-        yield "has more than one open session"
+    if sum(session["status"] != "expired" for session in sessions) > 1:
+        yield "has more than one session"
     if order["payment_status"] not in (right := _right_states(sessions, stripe)):
         yield f"is {order['payment_status']}, not {' or '.join(sorted(right))}"
     times = sum(change["what"] == "payment_status" and change["after"] == "paid" for change in its["changes"])
@@ -122,47 +141,56 @@ def _right_states(sessions: list[Json], stripe: Stripe) -> set[str]:
     return {"expired", "cancelled"} if sessions else {"pending", "expired", "cancelled"}
 
 
-def _stock_is_accounted_for(database: Database, stock: dict[str, int | None]) -> Iterator[str]:
+def _stock_is_accounted_for(database: Database, stock_then: dict[str, int | None]) -> Iterator[Fault]:
     for product in database.rows(_STOCK):
-        began = stock[product["slug"]]
+        began = stock_then[product["slug"]]
         if began is None:
             continue
         if product["stock"] != began - product["sold"]:
-            yield f"B: of {began} {product['slug']} {product['sold']} were sold, {product['stock']} are left"
+            yield (
+                "B",
+                f"of {began} {product['slug']} {product['sold']} were sold, {product['stock']} are left",
+            )
         if product["held"] != product["promised"]:
-            yield f"B: {product['held']} {product['slug']} are held, {product['promised']} promised"
+            yield "B", f"{product['held']} {product['slug']} are held, {product['promised']} promised"
 
 
-def _nothing_failed_without_a_reason(history: History) -> Iterator[str]:
+def _nothing_failed_without_a_reason(history: History) -> Iterator[Fault]:
     for entry in history.of("delivery", "damaged delivery", "request"):
         least = 300 if entry["what"] == "delivery" else 500
-        if not entry["during"] and (entry["status"] == 0 or entry["status"] >= least):
-            what = entry.get("type") or entry.get("of")
-            yield f"G: {what} was answered with {entry['status']} at {entry['t']} s"
+        if not entry["excused"] and (entry["status"] == 0 or entry["status"] >= least):
+            what = entry.get("type") or entry["of"]
+            during = f" during {entry['during']}" if entry["during"] else ""
+            yield "G", f"{what} was answered with {entry['status']} at {entry['t']} s{during}"
 
 
-def mails_faults(mail: Path, database: Database, history: History) -> Iterator[str]:
+def mails_faults(mail: Path, database: Database, history: History) -> Iterator[Fault]:
     """Each paid order has one confirmation. A worker that dies over an e-mail may have sent it: then there is
     a copy with the same Message-ID, one to whoever gets them.
     """
     confirmed: Counter[str] = Counter()
     seen, copies = set(), 0
+    for letter in _letters(mail):
+        if letter["Message-ID"] in seen:
+            copies += 1
+        elif found := IS_PAID.search(letter["Subject"] or ""):
+            confirmed[f"{found[1]} of {letter['To']}"] += 1
+        seen.add(letter["Message-ID"])
+    deaths = sum(entry["trouble"] in ENDS_WORKERS for entry in history.of("healed"))
+    if copies > deaths:
+        yield "B", f"{copies} e-mails were sent again, and workers ended {deaths} times"
+    paid = {f"{row['name'][:8].upper()} of {row['email']}" for row in database.rows(_PAID)}
+    for order, times in confirmed.items():
+        if times > 1:
+            yield "B", f"order {order} was confirmed {times} times"
+    for order in paid ^ confirmed.keys():
+        yield "B", f"order {order} was {'never confirmed' if order in paid else 'confirmed and is not paid'}"
+
+
+def _letters(mail: Path) -> Iterator[Message]:
     for file in mail.glob("*.log"):
         for letter in file.read_bytes().split(END_OF_MAIL)[:-1]:
-            message = email.message_from_bytes(letter, policy=policy.default)
-            if message["Message-ID"] in seen:
-                copies += 1
-            elif found := IS_PAID.search(message["Subject"] or ""):
-                confirmed[found[1]] += 1
-            seen.add(message["Message-ID"])
-    if copies > (deaths := sum(1 for _ in history.of("healed"))):
-        yield f"B: {copies} e-mails were sent again, in {deaths} troubles"
-    for number, times in confirmed.items():
-        if times > 1:
-            yield f"B: order {number} was confirmed {times} times"
-    [paid] = database.rows("SELECT count(*) FROM shop_order WHERE payment_status = 'paid'")
-    if len(confirmed) != paid["count"]:
-        yield f"B: {paid['count']} orders are paid, {len(confirmed)} were confirmed"
+            yield email.message_from_bytes(letter, policy=policy.default)
 
 
 def _by_order(rows: list[Json]) -> defaultdict[int, list[Json]]:
@@ -171,6 +199,14 @@ def _by_order(rows: list[Json]) -> defaultdict[int, list[Json]]:
         found[row.pop("order_id")].append(row)
     return found
 
+
+_PAID = "SELECT public_id::text AS name, email FROM shop_order WHERE payment_status = 'paid'"
+
+_WITH_NOTHING_TO_COME = """
+SELECT public_id::text AS name, payment_status FROM shop_order WHERE NOT EXISTS (
+    SELECT 1 FROM shop_stripeevent event WHERE retry_at IS NOT NULL
+    AND (event.order_id = shop_order.id OR position(public_id::text IN event.payload) > 0))
+"""
 
 _APPLIED_TO_NOTHING = """
 SELECT event.id, payment_status FROM shop_stripeevent event JOIN shop_order ON shop_order.id = event.order_id

@@ -23,8 +23,8 @@ LISTED = re.compile(r'#(row-|(older-)?payments")')
 TRIED_AGAIN = (1.0, 5.0, 30.0, 60.0, 300.0)
 """Seconds until Chromium loads a page again that nobody answered."""
 
-OnSwaps = Callable[["Page", list[Swap], str], None]
-"""The page, what it was offered, and the frame that brought it; empty when the page was loaded."""
+OnSwaps = Callable[["Page", list[Swap], str, bool], None]
+"""The page, what it was offered, the HTML that brought it, and whether that was pushed or asked for."""
 
 
 class Page:
@@ -69,7 +69,7 @@ class Page:
         self.status = status
         self.loads += 1
         swaps = [Swap(key, before.get(key), version) for key, version in self.document.versions.items()]
-        self._tell(swaps, "")
+        self._tell(swaps, html, pushed=False)
         for one in self.document.addresses:
             config = Config.of(self.document.config, pauses=one.pauses)
             link = Link(one.address, config, self._who, self.browser.chance, self._hear, self._closed)
@@ -136,7 +136,7 @@ class Page:
             return
         if LISTED.search(text):
             self._pushes += 1
-        self._tell(self.document.apply(text), text)
+        self._tell(self.document.apply(text), text, pushed=True)
         if self.document.wants_refill:
             self._refill_later()
 
@@ -208,7 +208,7 @@ class Page:
         elif self._pushes != before:
             self._refill_later()
         else:
-            self._tell(self.document.refill(answer.text), "")
+            self._tell(self.document.refill(answer.text), answer.text, pushed=False)
             if self.document.wants_refill:
                 self._refill_later()
 
@@ -247,9 +247,9 @@ class Page:
     def _who(self) -> tuple[str, str]:
         return self.browser.origin, self.browser.cookie_header
 
-    def _tell(self, swaps: list[Swap], frame: str) -> None:
-        if self._on_swaps and swaps:
-            self._on_swaps(self, swaps, frame)
+    def _tell(self, swaps: list[Swap], html: str, *, pushed: bool) -> None:
+        if self._on_swaps:
+            self._on_swaps(self, swaps, html, pushed)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         if self._left:

@@ -69,9 +69,17 @@ class Crowd:
 
     async def leave(self) -> None:
         await self.pause()
+        self.must_go_on()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def must_go_on(self) -> None:
+        """Raises what ended one of them for good: without people nothing is tried, and all looks well."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
+                raise AssertionError("Somebody has stopped coming")
 
     def visitor(self, name: str) -> Browser:
         return Browser(self.world.url, name, transport=self._network, chance=Random(f"{self._seed} {name}"))  # noqa: S311
@@ -174,14 +182,13 @@ class Crowd:
         """Again and again, as people press again what did not answer. Raises Left."""
         history = self.world.history
         for _ in range(PATIENCE):
-            started, during = history.now(), history.trouble
+            since = history.now()
             try:
                 answer = await request()
                 status = answer.status
             except Unreachable:
                 answer, status = None, 0
-            seconds = round(history.now() - started, 4)
-            history.note("request", of=what, status=status, seconds=seconds, during=during)
+            history.note_asked("request", what, since, status=status)
             if answer and status not in (0, 429, 500, 502, 503, 504):
                 return answer
             await asyncio.sleep(0.5)
@@ -203,8 +210,9 @@ class _Shopper:
             cart[f"quantity-{slug}"] = str(self._dice.randint(1, 3))
         # The same cart again is the same order: whoever gets no answer may press again.
         answer = await self._crowd.ask(lambda: self._browser.post("/checkout/", cart), "checkout")
-        if answer.status != 303:
+        if answer.status == 422:
             return  # sold out
+        assert answer.status == 303, f"Checkout was answered with {answer.status}"
         paid_for = await self._pay(answer.location)
         if paid_for:
             self._crowd.orders.append(paid_for)

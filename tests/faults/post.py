@@ -23,6 +23,8 @@ CHANGING = ("charge.dispute", "refund", "checkout.session")
 MOST_AGAIN = 500
 PATIENCE = 10.0
 """Seconds that Stripe waits for an answer."""
+LAST_TRIES = 60.0
+"""Seconds in which what is late has to be taken."""
 
 
 class Post:
@@ -55,13 +57,10 @@ class Post:
             writer.transport.abort()
         await asyncio.gather(*filter(None, self._callers.values()), return_exceptions=True)
 
-    @property
-    def held(self) -> int:
-        return len(self._held)
-
     async def deliver_what_is_late(self) -> None:
-        """A month after it happened, says its date. Kept up until the shop has taken it."""
-        while self._held:
+        """A month after it happened, says its date. What the shop does not take for a minute breaks A."""
+        gives_up = time.monotonic() + LAST_TRIES
+        while self._held and time.monotonic() < gives_up:
             event_id = next(iter(self._held))
             event = json.loads(self._held[event_id])
             event["created"] -= A_MONTH
@@ -70,6 +69,8 @@ class Post:
                 del self._held[event_id]
             else:
                 await asyncio.sleep(0.2)
+        for event_id in self._held:
+            self._history.violation("A", f"{event_id}, a month late, was never taken")
 
     async def deliver_again(self) -> None:
         """What tells of things that have changed since, when nobody expects it any more."""
@@ -122,11 +123,10 @@ class Post:
 
     async def _deliver(self, body: bytes, signature: bytes) -> int:
         """The status; 0 if nobody answered."""
-        started, during, status = time.monotonic(), self._history.trouble, 0
+        since, status = self._history.now(), 0
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
             async with asyncio.timeout(PATIENCE):
                 status = await self._ask(body, signature)
-        seconds = round(time.monotonic() - started, 4)
         event, genuine = _event(body), self._is_genuine(body, signature)
         if status == 200 and event.get("type", "").startswith(CHANGING):
             self._taken.append(body)
@@ -134,13 +134,8 @@ class Post:
             self._history.violation("A", f"a damaged delivery was answered with {status}")
         self.deliveries += 1
         what = "delivery" if genuine else "damaged delivery"
-        self._history.note(
-            what,
-            event=event.get("id"),
-            type=event.get("type"),
-            status=status,
-            seconds=seconds,
-            during=during,
+        self._history.note_asked(
+            what, "delivery", since, event=event.get("id"), type=event.get("type"), status=status
         )
         return status
 

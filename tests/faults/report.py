@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.promises import PROMISES
+from tests.faults.promises import AT_MOST, LOG_IN, PROMISES
 from tests.faults.run import Result
-from tests.faults.troubles import Trouble
 
 INTRODUCTION = """# Faults: the long run
 
@@ -31,17 +30,15 @@ class Report:
         self._path = path
         self._began = time.time()
         self._results: list[Result] = []
-        self._troubles: Counter[str] = Counter()
         self._without_valkey: list[int] = []
         self._noticed: dict[str, str] = {}
 
     @property
     def good(self) -> bool:
-        return not any(result.violations for result in self._results) and all(self._noticed.values())
+        return not sum(self._broken().values()) and all(self._noticed.values())
 
-    def add(self, result: Result, troubles: Sequence[Trouble], *, without_valkey: bool) -> None:
+    def add(self, result: Result, *, without_valkey: bool) -> None:
         self._results.append(result)
-        self._troubles.update(trouble.name for trouble in troubles)
         if without_valkey:
             self._without_valkey.append(result.seed)
 
@@ -66,9 +63,27 @@ class Report:
         )
 
     def _promises(self) -> str:
-        broken = Counter(violation[0] for result in self._results for violation in result.violations)
+        broken = self._broken()
         rows = [f"| {letter} | {promise} | {broken[letter]} |" for letter, promise in PROMISES.items()]
         return "\n".join(["| | promise | broken |", "|---|---|--:|", *rows])
+
+    def _broken(self) -> Counter[str]:
+        broken = Counter(violation[0] for result in self._results for violation in result.violations)
+        without = [p99(asked) for what, asked in self._asked().items() if _is_without_valkey(what)]
+        broken["H"] = sum(seconds > AT_MOST for seconds in without)
+        logins = self._logins()
+        broken["H"] += bool(logins) and statistics.median(logins) > LOG_IN
+        return broken
+
+    def _logins(self) -> list[float]:
+        return [seconds for result in self._results for seconds in result.logins]
+
+    def _asked(self) -> dict[str, list[float]]:
+        asked: dict[str, list[float]] = {}
+        for result in self._results:
+            for what, seconds in result.asked.items():
+                asked.setdefault(what, []).extend(seconds)
+        return asked
 
     def _what_happened(self) -> str:
         counts: Counter[str] = sum((result.counts for result in self._results), Counter())
@@ -80,22 +95,19 @@ class Report:
             f" {counts['killed']} processes killed.",
         ]
         if counts["not possible here"]:
-            lines.append("A wrong clock or a full disk were not possible on this machine.")
+            lines.append(f"{counts['not possible here']} troubles were not possible on this machine.")
         if self._without_valkey:
             lines.append(f"The world with seed {self._without_valkey[0]} had no Valkey at all.")
-        rows = [f"| {name} | {times} |" for name, times in sorted(self._troubles.items())]
+        troubles: Counter[str] = sum((result.troubles for result in self._results), Counter())
+        rows = [f"| {name} | {times} |" for name, times in sorted(troubles.items())]
         return "\n".join([*lines, "", "| trouble | times |", "|---|--:|", *rows])
 
     def _speed(self) -> str:
         converged = [seconds for result in self._results for seconds in result.converged]
-        logins = [seconds for result in self._results for seconds in result.logins]
-        asked: dict[str, list[float]] = {}
-        for result in self._results:
-            for what, seconds in result.asked.items():
-                asked.setdefault(what, []).extend(seconds)
+        asked = self._asked()
         rows = [
             _row("that a page was stale after healing", converged),
-            _row("a log-in while all pages come back at once", logins),
+            _row("a log-in while all pages come back at once", self._logins()),
             *(_row(what, asked[what]) for what in sorted(asked) if _is_told(what)),
         ]
         return "\n".join(["| seconds | times | p50 | p99 | most |", "|---|--:|--:|--:|--:|", *rows])
@@ -115,12 +127,20 @@ def _is_told(what: str) -> bool:
     return of in ("webhook", "checkout") and (during == "nothing" or "Valkey" in during)
 
 
+def _is_without_valkey(what: str) -> bool:
+    return _is_told(what) and "Valkey" in what
+
+
+def p99(seconds: Sequence[float]) -> float:
+    ordered = sorted(seconds)
+    return ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
+
+
 def _row(what: str, seconds: Sequence[float]) -> str:
     if not seconds:
         return f"| {what} | 0 | | | |"
-    ordered = sorted(seconds)
-    p99 = ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
-    return f"| {what} | {len(ordered):,} | {statistics.median(ordered):.3f} | {p99:.3f} | {ordered[-1]:.3f} |"
+    p50, most = statistics.median(seconds), max(seconds)
+    return f"| {what} | {len(seconds):,} | {p50:.3f} | {p99(seconds):.3f} | {most:.3f} |"
 
 
 def _processor() -> str:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -19,6 +19,14 @@ from tests.faults.world import World
 
 GRACE = 3.0
 """Seconds after healing in which something may still fail: nginx asks a process again that was away."""
+STUCK = 600.0
+"""Seconds without the deliveries that the next trouble waits for: nobody comes any more."""
+WAVES = 5
+"""At the end, to tell what grows with each from what grows once."""
+KEPT_BY_A_PAGE = 8_000
+"""Bytes, a quarter of what an open one costs: what is kept of one that is gone shows above that."""
+NOISE = 4_000_000
+"""Bytes by which a process grows and shrinks anyway."""
 LATE = 0.02
 """Which part of the events comes a month late."""
 SHELVES: dict[str, int | None] = {"counter-bell": 40, "door-chime": None, "bicycle-bell": 100_000}
@@ -34,7 +42,9 @@ class Size:
     dashboards: int = 8
     longest: float = 1.5
     wave: int = 20
-    """Pages that come and go in the end, to see what stays of them."""
+    """Pages that come and go at once, to see what stays of them."""
+    rescue: float = 0
+    """Seconds that the worker has in the end, for what one that died left undone."""
 
 
 @dataclass
@@ -46,27 +56,39 @@ class Result:
     """Seconds from healing until a page was true, of all pages after all troubles."""
     asked: dict[str, list[float]] = field(default_factory=dict)
     """Seconds of each request, by what it was and what was going on."""
-    levels: list[dict[str, int]] = field(default_factory=list)
-    """Descriptors and bytes of all web processes, after each wave of pages."""
+    levels: list["Level"] = field(default_factory=list)
+    """After each wave of pages; the first before anything happened."""
     logins: list[float] = field(default_factory=list)
+    """Seconds that each took while a wave came back at once."""
+    troubles: Counter[str] = field(default_factory=Counter)
+    """How often each was caused, where that was possible."""
 
 
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Of all web processes."""
+
+    descriptors: int
+    memory: int  # bytes
+
+
 async def run(
     directory: Path,
-    seed: int,
+    result: Result,
     plan: Sequence[Trouble],
     size: Size,
     *,
     mutant: str = "",
     without_valkey: bool = False,
     say: Say = lambda text: None,
-) -> Result:
-    """Play it; its history is `directory`/history.jsonl, broken promises are in the result's `violations`."""
-    result = Result(seed)
+) -> None:
+    """Play the seed of `result`, and fill it in. The history is `directory`/history.jsonl."""
+    seed = result.seed
     async with World(directory, seed, mutant=mutant, without_valkey=without_valkey) as world:
+        result.violations, result.counts = world.history.violations, world.history.counts
         database = Database(world.postgres.url)
         for slug, stock in SHELVES.items():
             database.do("UPDATE shop_product SET stock = %s WHERE slug = %s", stock, slug)
@@ -74,14 +96,13 @@ async def run(
         world.post.month_late = LATE
         watch = Watch(world.history, world.pages)
         crowd = Crowd(world, seed, watch, at_once=size.at_once, most_pages=size.pages)
-        await crowd.open(size.dashboards)
         stage = _Stage(world, crowd, watch, database, size, result, say)
+        await stage.come_and_go()
+        await crowd.open(size.dashboards)
         await stage.play(plan, Random(f"{seed} troubles"))  # noqa: S311
         await stage.end()
-        result.violations = world.history.violations
-        result.counts = world.history.counts
         result.asked = _seconds(world)
-    return result
+        result.troubles = _troubles(world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +124,25 @@ class _Stage:
         await self._until_delivered(self.size.deliveries)
 
     async def _until_delivered(self, deliveries: int) -> None:
-        await when(lambda: self.world.post.deliveries >= deliveries)
+        """Raises TimeoutError."""
+
+        def delivered() -> bool:
+            self.crowd.must_go_on()
+            return self.world.post.deliveries >= deliveries
+
+        await when(delivered, STUCK)
 
     async def _endure(self, trouble: Trouble, dice: Random) -> None:
         history = self.world.history
-        if self.world.grace:
-            self.world.grace.cancel()
-        unfelt = trouble.is_unfelt and self.world.is_behind_nginx
-        history.trouble = "" if unfelt else trouble.name
+        await when(lambda: history.is_quiet)
+        history.trouble_begins(trouble.name, trouble.may_fail_in(self.world))
         async with trouble.cause(self.world, dice):
             await asyncio.sleep(min(trouble.seconds, self.size.longest))
-        history.note("healed", trouble=trouble.name)
-        self.world.grace = asyncio.get_running_loop().call_later(GRACE, self._forget)
+        history.trouble_is_over(felt_for=GRACE)
         pausing = asyncio.create_task(self.crowd.pause())
         await self._heal(pausing.done)
         await pausing
         self.crowd.go_on()
-
-    def _forget(self) -> None:
-        self.world.history.trouble = ""
 
     async def _heal(self, is_calm: Callable[[], bool] = lambda: True) -> None:
         seconds, wrong = await self.watch.heal(self.database, is_calm)
@@ -141,47 +162,67 @@ class _Stage:
             history.violation("D", fault)
         for stranger in self.watch.strangers_orders(self.database.now_shown()):
             history.violation("E", stranger)
-        await self._come_and_go()
+        for page in list(self.watch.pages):
+            self.watch.close(page)
+        for _ in range(WAVES):
+            await self.come_and_go()
+        self._nothing_is_kept()
         stripe = Stripe.read(self.world.directory)
-        for fault in [
-            *checker.in_the_end(self.database, stripe, history, SHELVES),
-            *checker.mails_faults(self.world.mail, self.database, history),
-        ]:
-            history.violation(fault[0], fault[3:])
+        self._blame(checker.in_the_end(self.database, stripe, history, SHELVES))
+        self._blame(checker.mails_faults(self.world.mail, self.database, history))
+
+    def _blame(self, faults: Iterable[checker.Fault]) -> None:
+        for letter, fault in faults:
+            self.world.history.violation(letter, fault)
 
     async def _until_all_is_told(self) -> None:
         """Webhooks are delivered, also late ones; the reconciler and the post office have had time."""
         world = self.world
         world.post.month_late = 0
-        await until(lambda: truth.undelivered(world.directory) == 0, 60)
+        await until(self._nothing_is_on_its_way, 60)
         await world.post.deliver_what_is_late()
+        books = Stripe.read(world.directory)
+        self._blame(checker.before_it_comes_again(self.database, books, world.history))
         await world.post.deliver_again()
-        for fault in checker.before_anybody_asks_stripe(self.database):
-            world.history.violation(fault[0], fault[3:])
+        await self._until_the_worker_has_written()
         for _ in range(5):
             self.database.do("UPDATE shop_stripeevent SET retry_at = now() WHERE retry_at IS NOT NULL")
             self.database.do(_AN_HOUR_LATER)
             await world.manage("reconcile", "--older-than", "0")
-            await until(lambda: truth.undelivered(world.directory) == 0, 60)
+            await until(self._nothing_is_on_its_way, 60)
             if not self.database.rows("SELECT id FROM shop_stripeevent WHERE retry_at IS NOT NULL"):
                 break
         self.database.do("UPDATE shop_orderemail SET due_at = now() WHERE due_at IS NOT NULL")
         await world.manage("shell", "--no-imports", "-c", "from shop import emails; emails.send_due()")
 
-    async def _come_and_go(self) -> None:
-        """Waves of pages that all come at once; what they cost has to be given back."""
-        for page in list(self.watch.pages):
-            self.watch.close(page)
-        for _ in range(3):
-            await self._wave()
-            self.result.levels.append(await self._level())
-        (descriptors, memory), (then, memory_then) = (level.values() for level in self.result.levels[1:])
-        if then > descriptors + 10:
-            self.world.history.violation(
-                "F", f"{descriptors} descriptors were open after a wave, then {then}"
+    def _nothing_is_on_its_way(self) -> bool:
+        return truth.undelivered(self.world.directory) == 0
+
+    async def _until_the_worker_has_written(self) -> None:
+        """Nobody but the worker sends e-mails, and what one left that was killed is the next one's."""
+        if self.size.rescue:
+            try:
+                await until(lambda: not self.database.rows(_UNSENT), self.size.rescue)
+            except TimeoutError:
+                late = len(self.database.rows(_UNSENT))
+                self.world.history.violation("B", f"{late} e-mails were due, and no worker sent them")
+
+    async def come_and_go(self) -> None:
+        """A wave of pages, and what it left behind."""
+        await self._wave()
+        self.result.levels.append(await self._level())
+
+    def _nothing_is_kept(self) -> None:
+        """What pages cost has to be given back when they are gone."""
+        first, _, settled, *_, last = self.result.levels
+        violation = self.world.history.violation
+        if last.descriptors > first.descriptors + 10:
+            violation(
+                "F", f"{first.descriptors} descriptors were open at first, {last.descriptors} in the end"
             )
-        if memory_then > memory * 1.1:
-            self.world.history.violation("F", f"{memory} bytes were used after a wave, then {memory_then}")
+        allowed = (WAVES - 2) * self.size.wave * KEPT_BY_A_PAGE + NOISE
+        if last.memory > settled.memory + allowed:
+            violation("F", f"{last.memory} bytes are used, some waves before {settled.memory}")
 
     async def _wave(self) -> None:
         """They come one by one, are cut off, and come back at once; somebody logs in meanwhile."""
@@ -200,7 +241,7 @@ class _Stage:
         for page in pages:
             page.close()
 
-    async def _level(self) -> dict[str, int]:
+    async def _level(self) -> Level:
         """When it has settled."""
         level, before = _usage(self.world), None
         with contextlib.suppress(TimeoutError):
@@ -212,20 +253,29 @@ class _Stage:
 
 
 _AN_HOUR_LATER = "UPDATE shop_refund SET created_at = now() - interval '1 hour' WHERE status = 'requested'"
+_UNSENT = "SELECT id FROM shop_orderemail WHERE sent_at IS NULL AND tries = 0 AND due_at < now()"
 
 
-def _usage(world: World) -> dict[str, int]:
-    usage = {"descriptors": 0, "memory": 0}
+def _usage(world: World) -> Level:
+    descriptors = memory = 0
     for web in world.webs:
-        usage["descriptors"] += len(list(Path(f"/proc/{web.pid}/fd").iterdir()))
+        descriptors += len(list(Path(f"/proc/{web.pid}/fd").iterdir()))
         statm = Path(f"/proc/{web.pid}/statm").read_text()
-        usage["memory"] += int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return usage
+        memory += int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return Level(descriptors, memory)
 
 
 def _seconds(world: World) -> dict[str, list[float]]:
+    """Of what was answered; who is told to come again has not been served."""
     asked: dict[str, list[float]] = {}
+    otherwise = "Valkey gone for good" if world.without_valkey else "nothing"
     for entry in world.history.of("delivery", "request"):
-        what = entry.get("of", "webhook")
-        asked.setdefault(f"{what} during {entry['during'] or 'nothing'}", []).append(entry["seconds"])
+        if 200 <= entry["status"] < 400:
+            what = "webhook" if entry["what"] == "delivery" else entry["of"]
+            asked.setdefault(f"{what} during {entry['during'] or otherwise}", []).append(entry["seconds"])
     return asked
+
+
+def _troubles(world: World) -> Counter[str]:
+    healed = Counter(entry["trouble"] for entry in world.history.of("healed"))
+    return healed - Counter(entry["trouble"] for entry in world.history.of("not possible here", "not hit"))

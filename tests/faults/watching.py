@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ KEPT = re.compile(r"order-|row-|payment-|stock-|numbers$")
 MOST_READ = 60
 POLL = 0.1
 """Seconds between two looks at whether all pages are true."""
+LISTS_PACE = 1.0
+"""The same for lists, while something else is wrong."""
 
 
 class Watch:
@@ -30,10 +33,10 @@ class Watch:
 
     def __init__(self, history: History, pages: list[Page]) -> None:
         self.pages = pages
-        self.frames = 0
         self._history = history
-        self._sent: dict[tuple[int, str], tuple[int, int, int | None]] = {}
+        self._sent: dict[tuple[Page, str], tuple[int, int, int | None]] = {}
         self._seen: defaultdict[str, set[str]] = defaultdict(set)
+        self._lists_judged_at = 0.0
 
     def keep(self, page: Page) -> None:
         self.pages.append(page)
@@ -46,21 +49,20 @@ class Watch:
 
     def close(self, page: Page) -> None:
         self.pages.remove(page)
-        self._sent = {key: sent for key, sent in self._sent.items() if key[0] != id(page)}
+        self._sent = {key: sent for key, sent in self._sent.items() if key[0] is not page}
         page.close()
 
-    # --- each frame, as it comes --------------------------------------------------------------------
+    # --- whatever a page shows, as it comes ---------------------------------------------------------
 
-    def look(self, page: Page, swaps: Sequence[Swap], frame: str) -> None:
-        self.frames += 1
+    def look(self, page: Page, swaps: Sequence[Swap], html: str, pushed: bool) -> None:
         brought = [swap for swap in swaps if swap.after is not None]
         for swap in brought:
             self._goes_forward(page, swap)
-        # A page that is loaded, and a whole list, bring what was there before.
-        if frame and len(brought) == 1:
+        # A whole list brings what was there before.
+        if pushed and len(brought) == 1:
             self._is_new(page, brought[0])
         if not is_staffs(page):
-            self._is_hers(page, frame)
+            self._is_hers(page, html)
 
     def _goes_forward(self, page: Page, swap: Swap) -> None:
         if swap.before is not None and swap.after is not None and swap.after < swap.before:
@@ -69,27 +71,31 @@ class Watch:
     def _is_new(self, page: Page, swap: Swap) -> None:
         # By the same connection: one that is new is sent again what changed just before it.
         sent = page.loads, page.closings, swap.after
-        if self._sent.get((id(page), swap.id)) == sent:
+        if self._sent.get((page, swap.id)) == sent:
             self._history.violation("C", f"{page.path}: {swap.id} was sent twice at {swap.after}")
-        self._sent[id(page), swap.id] = sent
+        self._sent[page, swap.id] = sent
 
-    def _is_hers(self, page: Page, frame: str) -> None:
+    def _is_hers(self, page: Page, html: str) -> None:
         name = page.browser.name
-        for address in ADDRESS.findall(frame):
+        for address in ADDRESS.findall(html):
             if address != name:
-                self._history.violation("E", f"{name} was sent the address of {address}")
-        self._seen[name].update(ORDER_ID.findall(frame))
+                self._history.violation("E", f"{name} was shown the address of {address}")
+        self._seen[name].update(ORDER_ID.findall(html))
 
     def strangers_orders(self, shown: Shown) -> Iterator[str]:
-        """Guests whose orders were sent to more than one browser: here each shopper has one."""
+        """Guests whose orders more than one browser was shown: each shopper has one, and gives its name as
+        her address when she pays.
+        """
         seen_by: defaultdict[tuple[Any, Any], set[str]] = defaultdict(set)
+        for order in shown.orders.values():
+            seen_by[order["user_id"], order["guest_id"]].update(ADDRESS.findall(order["email"]))
         for name, orders in self._seen.items():
             for public_id in orders & shown.orders.keys():
                 order = shown.orders[public_id]
                 seen_by[order["user_id"], order["guest_id"]].add(name)
         for names in seen_by.values():
             if len(names) > 1:
-                yield f"orders of one guest were sent to {', '.join(sorted(names))}"
+                yield f"orders of one guest were shown to {', '.join(sorted(names))}"
 
     # --- whether they are true ----------------------------------------------------------------------
 
@@ -98,48 +104,53 @@ class Watch:
         has been stale for too long. How long each was stale at most, and what was wrong with those.
         """
         loop = asyncio.get_running_loop()
-        since: dict[int, float] = {}
-        stale: defaultdict[int, float] = defaultdict(float)
+        since: dict[Page, float] = {}
+        stale: defaultdict[Page, float] = defaultdict(float)
         while True:
             calm, now = is_calm(), loop.time()
-            wrong = await self._wrong(database)
-            since = {page: since.get(page, now) for page in wrong}
-            for page, began in since.items():
-                stale[page] = loop.time() - began
-            late = [fault for page, fault in wrong.items() if stale[page] > CONVERGED]
+            wrong, left_out = await self._wrong(database)
+            since = {page: since.get(page, now) for page in wrong} | {
+                page: began for page, began in since.items() if page in left_out
+            }
+            for page in wrong:
+                stale[page] = max(stale[page], loop.time() - since[page])
+            late = [fault for page, fault in wrong.items() if loop.time() - since[page] > CONVERGED]
             if late or (calm and not wrong):
-                return [stale[id(page)] for page in self.pages], late
+                return [stale[page] for page in self.pages], late
             await asyncio.sleep(POLL)
 
-    async def _wrong(self, database: Database) -> dict[int, str]:
-        """What is wrong, by the page's identity."""
+    async def _wrong(self, database: Database) -> tuple[dict[Page, str], set[Page]]:
+        """What is wrong with which page, and of which nobody can say yet."""
         try:
             shown = await asyncio.to_thread(database.now_shown)
             wrong = self._judged(lambda page: _faults(page, shown))
-            if not wrong:  # lists loaded anew cost the shop more than all of the rest
-                lists = {page.path: await _rows(page) for page in self._one_of_each_list()}
-                wrong = self._judged(lambda page: _list_faults(page, lists))
-            return wrong
+            lists = {page for page in self.pages if _is_list(page)} - wrong.keys()
+            # Lists loaded anew cost the shop more than all of the rest.
+            if wrong and time.monotonic() - self._lists_judged_at < LISTS_PACE:
+                return wrong, lists
+            rows = {path: await _rows(page) for path, page in {page.path: page for page in lists}.items()}
+            self._lists_judged_at = time.monotonic()
+            return wrong | self._judged(lambda page: _list_faults(page, rows)), set()
         except (psycopg.Error, Unreachable) as error:
-            return {id(page): f"{page.path}: nobody to ask ({error})" for page in self.pages}
+            return {page: f"{page.path}: nobody to ask ({error})" for page in self.pages}, set()
 
-    def _judged(self, judge: Callable[[Page], Iterator[str]]) -> dict[int, str]:
+    def _judged(self, judge: Callable[[Page], Iterator[str]]) -> dict[Page, str]:
         found = {page: next(judge(page), "") for page in self.pages}
         return {
-            id(page): f"{page.browser.name} at {page.path}: {fault}" for page, fault in found.items() if fault
+            page: f"{page.browser.name} at {page.path}: {fault}" for page, fault in found.items() if fault
         }
-
-    def _one_of_each_list(self) -> list[Page]:
-        return list({page.path: page for page in self.pages if _is_list(page)}.values())
 
     async def words_differ(self) -> list[str]:
         """What pages say, held against the same pages loaded anew. For when nothing happens any more."""
         differ = []
-        for page in self.pages[-MOST_READ:]:
-            fresh = Document((await page.browser.get(page.path)).text)
+        for page in [*filter(is_staffs, self.pages), *self.pages[-MOST_READ:]]:
+            answer = await page.browser.get(page.path)
+            fresh = Document(answer.text)
+            if answer.status != 200:
+                differ.append(f"{_who(page)}: is answered with {answer.status} if it is loaded anew")
             differ += [
-                f"{page.browser.name} at {page.path}: {key} says something else than if it is loaded anew"
-                for key in fresh.versions
+                f"{_who(page)}: {key} says something else than if it is loaded anew"
+                for key in fresh.versions.keys() | page.document.versions.keys()
                 if KEPT.match(key) and page.document.text(key) != fresh.text(key)
             ]
         return differ
@@ -147,6 +158,10 @@ class Watch:
 
 def is_staffs(page: Page) -> bool:
     return page.path.startswith("/dashboard/")
+
+
+def _who(page: Page) -> str:
+    return f"{page.browser.name} at {page.path}"
 
 
 def _is_list(page: Page) -> bool:
@@ -164,11 +179,15 @@ async def _rows(page: Page) -> list[str]:
 def _faults(page: Page, shown: Shown) -> Iterator[str]:
     if not page.open:
         yield f"not connected: {page.status}, {page.closed_with}, {page.stopped or 'trying'}"
+    if page.document.doubled:
+        yield f"has {', '.join(page.document.doubled)} twice"
     versions = page.document.versions
     for key, version in versions.items():
         kind, _, name = key.partition("-")
-        if kind in ("order", "row", "payment") and name in shown.orders:
-            if version != shown.orders[name]["version"]:
+        if kind in ("order", "row", "payment"):
+            if name not in shown.orders:
+                yield f"{key} is of no order"
+            elif version != shown.orders[name]["version"]:
                 yield f"{key} is at {version}, not {shown.orders[name]['version']}"
         elif kind == "stock" and version != shown.products[name]:
             yield f"{key} is at {version}, not {shown.products[name]}"
