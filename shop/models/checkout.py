@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shop.models.order_queries import OrderQuerySet
     from shop.models.orders import Order
 
-# Stripe wants at least 30 minutes, counted by its own clock at the moment it is asked. Ours is the database's:
+# Stripe wants at least 30 minutes, counted by its own clock when it is asked. Ours is the database's:
 # by its own, a web host whose clock is slow could not sell at all.
 CHECKOUT_LASTS = timedelta(minutes=31)
 
