@@ -15,7 +15,8 @@ from pathlib import Path
 from tests.faults import plan
 from tests.faults.broken.mutants import MUTANTS
 from tests.faults.report import Report
-from tests.faults.run import Result, Size, run
+from tests.faults.result import Result, Size
+from tests.faults.run import run
 from tests.faults.troubles import Trouble
 
 FILES = 8192

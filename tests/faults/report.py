@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.faults.promises import AT_MOST, LOG_IN, PROMISES
-from tests.faults.run import Result
+from tests.faults.result import Result
 
 INTRODUCTION = """# Faults: the long run
 

@@ -1,78 +1,32 @@
 """One run: a world, its people, one trouble after the other, and in the end the checker."""
 
 import asyncio
-import contextlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.faults import checker, truth
+from tests.faults import checker, truth, waves
 from tests.faults.people import Crowd
+from tests.faults.result import Result, Size
 from tests.faults.troubles import Trouble, make_webhooks_bad
 from tests.faults.truth import Database, Stripe
 from tests.faults.waiting import until, when
 from tests.faults.watching import Watch
+from tests.faults.waves import Waves
 from tests.faults.world import World
 
 GRACE = 3.0
 """Seconds after healing in which something may still fail: nginx asks a process again that was away."""
 STUCK = 600.0
 """Seconds without the deliveries that the next trouble waits for: nobody comes any more."""
-WAVES = 5
-"""At the end, to tell what grows with each from what grows once."""
-KEPT_BY_A_PAGE = 8_000
-"""Bytes, a quarter of what an open one costs: what is kept of one that is gone shows above that."""
-NOISE = 4_000_000
-"""Bytes by which a process grows and shrinks anyway."""
 LATE = 0.02
 """Which part of the events comes a month late."""
 SHELVES: dict[str, int | None] = {"counter-bell": 40, "door-chime": None, "bicycle-bell": 100_000}
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much happens. A trouble lasts `longest` seconds at most."""
-
-    deliveries: int
-    at_once: int = 4
-    pages: int = 60
-    dashboards: int = 8
-    longest: float = 1.5
-    wave: int = 20
-    """Pages that come and go at once, to see what stays of them."""
-    rescue: float = 0
-    """Seconds that the worker has in the end, for what one that died left undone."""
-
-
-@dataclass
-class Result:
-    seed: int
-    violations: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    converged: list[float] = field(default_factory=list)
-    """Seconds from healing until a page was true, of all pages after all troubles."""
-    asked: dict[str, list[float]] = field(default_factory=dict)
-    """Seconds of each request, by what it was and what was going on."""
-    levels: list["Level"] = field(default_factory=list)
-    """After each wave of pages; the first before anything happened."""
-    logins: list[float] = field(default_factory=list)
-    """Seconds that each took while a wave came back at once."""
-    troubles: Counter[str] = field(default_factory=Counter)
-    """How often each was caused, where that was possible."""
-
-
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Of all web processes."""
-
-    descriptors: int
-    memory: int  # bytes
 
 
 async def run(
@@ -96,8 +50,10 @@ async def run(
         world.post.month_late = LATE
         watch = Watch(world.history, world.pages)
         crowd = Crowd(world, seed, watch, at_once=size.at_once, most_pages=size.pages)
-        stage = _Stage(world, crowd, watch, database, size, result, say)
-        await stage.come_and_go()
+        stage = _Stage(
+            world, crowd, watch, database, Waves(world, crowd, result, size.wave), size, result, say
+        )
+        await stage.waves.come_and_go()
         await crowd.open(size.dashboards)
         await stage.play(plan, Random(f"{seed} troubles"))  # noqa: S311
         await stage.end()
@@ -111,6 +67,7 @@ class _Stage:
     crowd: Crowd
     watch: Watch
     database: Database
+    waves: Waves
     size: Size
     result: Result
     say: Say
@@ -164,9 +121,9 @@ class _Stage:
             history.violation("E", stranger)
         for page in list(self.watch.pages):
             self.watch.close(page)
-        for _ in range(WAVES):
-            await self.come_and_go()
-        self._nothing_is_kept()
+        for _ in range(waves.LAST):
+            await self.waves.come_and_go()
+        self.waves.nothing_is_kept()
         stripe = Stripe.read(self.world.directory)
         self._blame(checker.in_the_end(self.database, stripe, history, SHELVES))
         self._blame(checker.mails_faults(self.world.mail, self.database, history))
@@ -207,62 +164,9 @@ class _Stage:
                 late = len(self.database.rows(_UNSENT))
                 self.world.history.violation("B", f"{late} e-mails were due, and no worker sent them")
 
-    async def come_and_go(self) -> None:
-        """A wave of pages, and what it left behind."""
-        await self._wave()
-        self.result.levels.append(await self._level())
-
-    def _nothing_is_kept(self) -> None:
-        """What pages cost has to be given back when they are gone."""
-        first, _, settled, *_, last = self.result.levels
-        violation = self.world.history.violation
-        if last.descriptors > first.descriptors + 10:
-            violation(
-                "F", f"{first.descriptors} descriptors were open at first, {last.descriptors} in the end"
-            )
-        allowed = (WAVES - 2) * self.size.wave * KEPT_BY_A_PAGE + NOISE
-        if last.memory > settled.memory + allowed:
-            violation("F", f"{last.memory} bytes are used, some waves before {settled.memory}")
-
-    async def _wave(self) -> None:
-        """They come one by one, are cut off, and come back at once; somebody logs in meanwhile."""
-        visitors = [self.crowd.visitor(f"visitor-{number}") for number in range(self.size.wave)]
-        pages = [await visitor.open("/") for visitor in visitors]
-        await when(lambda: all(page.open for page in pages), 30)
-        for page in pages:
-            page.sleep()
-        await when(lambda: not any(page.open for page in pages), 30)
-        for page in pages:
-            page.wake()
-        started = asyncio.get_running_loop().time()
-        await self.crowd.log_in("visitor", "staff")
-        self.result.logins.append(asyncio.get_running_loop().time() - started)
-        await when(lambda: all(page.open for page in pages), 30)
-        for page in pages:
-            page.close()
-
-    async def _level(self) -> Level:
-        """When it has settled."""
-        level, before = _usage(self.world), None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                while level != before:
-                    await asyncio.sleep(0.5)
-                    before, level = level, _usage(self.world)
-        return level
-
 
 _AN_HOUR_LATER = "UPDATE shop_refund SET created_at = now() - interval '1 hour' WHERE status = 'requested'"
 _UNSENT = "SELECT id FROM shop_orderemail WHERE sent_at IS NULL AND tries = 0 AND due_at < now()"
-
-
-def _usage(world: World) -> Level:
-    descriptors = memory = 0
-    for web in world.webs:
-        descriptors += len(list(Path(f"/proc/{web.pid}/fd").iterdir()))
-        statm = Path(f"/proc/{web.pid}/statm").read_text()
-        memory += int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return Level(descriptors, memory)
 
 
 def _seconds(world: World) -> dict[str, list[float]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults import plan
-from tests.faults.run import Result, Size, run
+from tests.faults.result import Result, Size
+from tests.faults.run import run
 
 
 @pytest.mark.parametrize("seed", plan.SHORT_SEEDS)

@@ -1,0 +1,82 @@
+"""Waves of pages that all come at once, are cut off, come back at once, and leave."""
+
+import asyncio
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.people import Crowd
+from tests.faults.result import Level, Result
+from tests.faults.waiting import when
+from tests.faults.world import World
+
+LAST = 5
+"""Waves at the end, to tell what grows with each from what grows once."""
+KEPT_BY_A_PAGE = 8_000
+"""Bytes, a quarter of what an open one costs: what is kept of one that is gone shows above that."""
+NOISE = 4_000_000
+"""Bytes by which a process grows and shrinks anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """Of `size` pages each."""
+
+    world: World
+    crowd: Crowd
+    result: Result
+    size: int
+
+    async def come_and_go(self) -> None:
+        """A wave of pages, and what it left behind."""
+        await self._wave()
+        self.result.levels.append(await self._level())
+
+    def nothing_is_kept(self) -> None:
+        """What pages cost has to be given back when they are gone."""
+        first, _, settled, *_, last = self.result.levels
+        violation = self.world.history.violation
+        if last.descriptors > first.descriptors + 10:
+            violation(
+                "F", f"{first.descriptors} descriptors were open at first, {last.descriptors} in the end"
+            )
+        allowed = (LAST - 2) * self.size * KEPT_BY_A_PAGE + NOISE
+        if last.memory > settled.memory + allowed:
+            violation("F", f"{last.memory} bytes are used, some waves before {settled.memory}")
+
+    async def _wave(self) -> None:
+        """They come one by one, are cut off, and come back at once; somebody logs in meanwhile."""
+        visitors = [self.crowd.visitor(f"visitor-{number}") for number in range(self.size)]
+        pages = [await visitor.open("/") for visitor in visitors]
+        await when(lambda: all(page.open for page in pages), 30)
+        for page in pages:
+            page.sleep()
+        await when(lambda: not any(page.open for page in pages), 30)
+        for page in pages:
+            page.wake()
+        started = asyncio.get_running_loop().time()
+        await self.crowd.log_in("visitor", "staff")
+        self.result.logins.append(asyncio.get_running_loop().time() - started)
+        await when(lambda: all(page.open for page in pages), 30)
+        for page in pages:
+            page.close()
+
+    async def _level(self) -> Level:
+        """When it has settled."""
+        level, before = _usage(self.world), None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                while level != before:
+                    await asyncio.sleep(0.5)
+                    before, level = level, _usage(self.world)
+        return level
+
+
+def _usage(world: World) -> Level:
+    descriptors = memory = 0
+    for web in world.webs:
+        descriptors += len(list(Path(f"/proc/{web.pid}/fd").iterdir()))
+        statm = Path(f"/proc/{web.pid}/statm").read_text()
+        memory += int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return Level(descriptors, memory)
