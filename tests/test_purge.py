@@ -23,6 +23,8 @@ from tests.stripe_events import completed, event, refund
 from tests.test_dashboard_plans import rows_read, scans
 from tests.worker import work
 
+name_the_payments = importlib.import_module("shop.migrations.0014_name_held_payments").name_the_payments
+
 PI_HELD = "pi_held_for_staff"
 
 pytestmark = pytest.mark.django_db
@@ -151,9 +153,19 @@ def test_the_refund_of_a_held_payment_still_finds_its_order(held, deliver):
 
 def test_payments_that_were_held_before_there_was_a_column_for_them_are_named(held):
     StripeEvent.objects.update(payment_intent_id="")
-    importlib.import_module("shop.migrations.0012_purged_events").name_the_payments(apps, None)
+    name_the_payments(apps, None)
 
     assert kept(held).payment_intent_id == PI_HELD
+
+
+@pytest.mark.parametrize("named", [PI_HELD, ""])
+def test_naming_held_payments_once_more_leaves_what_is_purged(held, named):
+    """For what the version before held while the new one was being started."""
+    StripeEvent.objects.update(payment_intent_id=named)
+    purge()
+    name_the_payments(apps, None)
+
+    assert kept(held).payment_intent_id == named
 
 
 @pytest.mark.django_db(transaction=True)
