@@ -13,12 +13,11 @@ from urllib.parse import unquote, urlsplit
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 from django.test import Client
 
 from project.asgi import application
 from realtime.fragments import Fragment, order_fragments
-from shop.dashboard.feed import PER_PAGE
 from shop.models import Order, Product
 from shop.models.clock import database_now
 from shop.shoppers import GUEST_COOKIE
@@ -202,6 +201,11 @@ async def an_order(shopper: Client, *cart: tuple[Product, int]) -> Order:
     return await in_thread(factories.order)(factories.shopper_of(shopper), *cart)
 
 
+def row(order: Order) -> str:
+    """The id of its row in staff's list."""
+    return f"row-{order.public_id}"
+
+
 async def as_pushed(order: Order) -> list[Fragment]:
     """What is hurried to all processes as the order now is: first for its own page."""
     return await in_thread(lambda: list(order_fragments(Order.objects.in_full([order.pk])[0])))()
@@ -230,19 +234,3 @@ class Queries:
     def _see(self, execute: Callable[..., Any], *statement: Any) -> Any:
         self.count += 1
         return execute(*statement)
-
-
-class Timeouts(Queries):
-    """Meanwhile the database has no time for a page of rows if it is to look for this text in them.
-
-    `count` is how often it was asked to.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def _see(self, execute: Callable[..., Any], sql: str, params: Any, *more: Any) -> Any:
-        if f"LIMIT {PER_PAGE + 1}" in sql and any(self._text in str(param) for param in params or ()):
-            self.count += 1
-            raise OperationalError("canceling statement due to statement timeout")
-        return execute(sql, params, *more)

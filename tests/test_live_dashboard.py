@@ -13,7 +13,6 @@ from realtime import panels
 from shop import flight
 from shop.dashboard import recorder
 from shop.models import Order, PaymentStatus, Source, StripeEvent
-from shop.rights import VIEW_PAYMENTS
 from tests import factories, stripe_events
 from tests.live import Frame, an_order, in_thread, live
 
@@ -24,15 +23,8 @@ WEBHOOKS = "/dashboard/webhooks/"
 
 
 @pytest.fixture
-def viewer(db: None) -> User:
-    return factories.staff(VIEW_PAYMENTS, username="viewer")
-
-
-@pytest.fixture
 def staff(viewer: User) -> Client:
-    client = Client()
-    client.force_login(viewer)
-    return client
+    return factories.browser_of(viewer)
 
 
 @pytest.fixture

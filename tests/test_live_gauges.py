@@ -9,13 +9,13 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
-from realtime import gauges, sweep
+from realtime import gauges, look
 from shop.models import Order, PaymentStatus, Source
 from shop.rights import VIEW_PAYMENTS
 from tests import factories, stripe_events
-from tests.live import PATIENCE, Page, Timeouts, an_order, in_thread, live, until
+from tests.broken_reads import BrokenNumbers, Timeouts
+from tests.live import PATIENCE, Page, an_order, in_thread, live, until
 from tests.local_stripe import free_port
-from tests.test_live_feed import BrokenNumbers
 from tests.test_live_sweep import change_without_a_word, use_redis
 from tests.test_metrics import values
 from tests.test_webhook_door import post
@@ -177,7 +177,7 @@ async def test_what_redis_does_not_take_is_counted(shopper, no_patrols, grown, s
 
 
 async def test_a_list_that_cannot_be_read_is_counted(no_patrols, grown, monkeypatch):
-    monkeypatch.setattr(sweep, "MOST_NEWS", 1)
+    monkeypatch.setattr(look, "MOST_NEWS", 1)
     staff = Client()
     await in_thread(lambda: staff.force_login(factories.staff(VIEW_PAYMENTS)))()
     page = await Page.load(staff, "/dashboard/?q=ada@")

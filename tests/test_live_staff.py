@@ -34,13 +34,7 @@ def viewer(db: None) -> User:
 
 @pytest.fixture
 def staff(viewer: User) -> Client:
-    return browser_of(viewer)
-
-
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+    return factories.browser_of(viewer)
 
 
 def path(order: Order) -> str:
@@ -86,7 +80,7 @@ async def test_a_webhook_turns_the_order_to_paid_on_staffs_page_too(staff, shopp
 
 async def test_what_one_of_the_staff_does_the_others_and_the_shopper_see(staff, shopper, no_patrols):
     order = await a_paid_order(shopper)
-    colleague = await in_thread(lambda: browser_of(factories.staff(username="boss")))()
+    colleague = await in_thread(lambda: factories.browser_of(factories.staff(username="boss")))()
     other_window, own_page = await live(colleague, path(order)), await live(shopper, order.get_absolute_url())
     shop = await live(shopper)
 
@@ -315,7 +309,7 @@ async def test_a_right_that_came_by_a_group_goes_with_it(shopper, quick_patrols)
         group.permissions.add(Permission.objects.get(codename="view_payments"))
         user = factories.user()
         user.groups.add(group)
-        return browser_of(user), group
+        return factories.browser_of(user), group
 
     client, group = await in_thread(a_viewer_by_group)()
     page = await live(client, path(order))
@@ -340,7 +334,7 @@ async def test_other_pages_of_who_lost_the_right_stay_open(staff, viewer, shoppe
 async def test_a_ticket_of_staff_is_of_no_use_to_others_nor_for_other_orders(staff, shopper, no_patrols):
     order, other = await a_paid_order(shopper), await a_paid_order(shopper)
     page = await Page.load(staff, path(order))
-    stranger = await Page.load(await in_thread(lambda: browser_of(factories.user()))())
+    stranger = await Page.load(await in_thread(lambda: factories.browser_of(factories.user()))())
 
     assert await (await page.connect(cookies=stranger.cookies)).closes() == 4401
     assert await (await page.connect(cookies="")).closes() == 4401
