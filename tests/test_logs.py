@@ -236,12 +236,6 @@ def test_a_checkout_that_stripe_does_not_answer_is_logged_with_its_order(said, l
 # --- what security asks about ---------------------------------------------------------------------
 
 
-def browser_of(user):
-    browser = Client()
-    browser.force_login(user)
-    return browser
-
-
 @pytest.mark.django_db
 def test_log_ins_that_fail_and_succeed_and_log_outs_are_logged_without_name_or_password(said, client):
     ada = factories.user(username="ada", password=PASSWORD)
@@ -261,7 +255,7 @@ def test_log_ins_that_fail_and_succeed_and_log_outs_are_logged_without_name_or_p
 @pytest.mark.django_db
 def test_who_was_refused_is_logged_with_the_right_that_was_missing(said):
     packer = factories.staff(VIEW_PAYMENTS)
-    browser = browser_of(packer)
+    browser = factories.browser_of(packer)
     order = factories.paid_order()
     browser.post(reverse("dashboard:refund", args=[order.public_id]), {"amount": "1"})
 
@@ -283,7 +277,7 @@ def test_what_staff_do_with_an_order_is_logged_once_it_is_done(said, django_capt
     boss = factories.staff()
     order = factories.paid_order()
     with django_capture_on_commit_callbacks(execute=True):
-        browser_of(boss).post(reverse("dashboard:prepare", args=[order.public_id]))
+        factories.browser_of(boss).post(reverse("dashboard:prepare", args=[order.public_id]))
 
     [line] = said(logger=SECURITY, message="Staff changed an order")
     assert (line["user"], line["order"]) == (str(boss.pk), str(order.public_id))
@@ -295,7 +289,7 @@ def test_who_looks_at_what_stripe_signed_is_logged(said, deliver, order):
     told = completed(order)
     deliver(told)
     boss = factories.staff()
-    browser_of(boss).get(reverse("dashboard:payload", args=[told["id"]]))
+    factories.browser_of(boss).get(reverse("dashboard:payload", args=[told["id"]]))
 
     [line] = said(message="Payload viewed")
     assert (line["user"], line["event"]) == (str(boss.pk), told["id"])
