@@ -9,6 +9,7 @@ import pwd
 import shutil
 import signal
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -32,14 +33,23 @@ SESSION_OPTIONS = (
 class Postgres:
     """A server whose data lies in `directory` and stays there. Only our own system user can connect.
 
-    `durable=False` saves the waits for the disk: for data that is thrown away.
+    `durable=False` saves the waits for the disk: for data that is thrown away. `settings` are more of the
+    server's own.
     """
 
     name = "PostgreSQL"
 
-    def __init__(self, directory: Path, *, logs: Path, durable: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        logs: Path,
+        durable: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.logs = logs
         self.durable = durable
+        self.settings = settings or {}
         self.user = server_user()
         self.directory = own(directory, self.user)
         self.data = self.directory / "data"
@@ -66,6 +76,7 @@ class Postgres:
             "fsync": on_off,
             "synchronous_commit": on_off,
             "full_page_writes": on_off,
+            **self.settings,
         }
         return self._program(
             "postgres", "-D", self.data, *(f"--{name}={value}" for name, value in settings.items())
@@ -92,13 +103,28 @@ class Postgres:
         return self
 
     def wait_until_ready(self) -> "Postgres":
-        self.process.wait_until(self._has_database)
+        self.process.wait_until(self.has_database)
         return self
 
     def stop(self) -> None:
         self.process.stop(patience=10)
         if self.sockets != self.directory:
             shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def has_database(self) -> bool:
+        """Whether the server answers; it has our database then."""
+        import psycopg  # slow to import: here the server starts meanwhile
+
+        at_home = self.url.replace(f"/{DATABASE}?", "/postgres?")
+        try:
+            with psycopg.connect(at_home, autocommit=True, connect_timeout=2) as connection:
+                if not connection.execute(
+                    "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+                ).fetchone():
+                    connection.execute(f"CREATE DATABASE {DATABASE}")
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _create_cluster(self) -> None:
         draft = self.directory / "data.new"  # an interrupted initdb must not look like a database
@@ -128,21 +154,6 @@ class Postgres:
             ("pg_ident.conf", f'{DATABASE} "{ourselves}" {DATABASE}\n'),
         ):
             (self.directory / name).write_text(line)
-
-    def _has_database(self) -> bool:
-        """Whether the server answers; it has our database then."""
-        import psycopg  # slow to import: here the server starts meanwhile
-
-        at_home = self.url.replace(f"/{DATABASE}?", "/postgres?")
-        try:
-            with psycopg.connect(at_home, autocommit=True, connect_timeout=2) as connection:
-                if not connection.execute(
-                    "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
-                ).fetchone():
-                    connection.execute(f"CREATE DATABASE {DATABASE}")
-        except psycopg.OperationalError:
-            return False
-        return True
 
 
 def _binaries(user: str | None) -> Path:

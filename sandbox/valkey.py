@@ -44,7 +44,7 @@ class Valkey:
         return self
 
     def wait_until_ready(self) -> "Valkey":
-        self.process.wait_until(self._answers)
+        self.process.wait_until(self.answers)
         return self
 
     def stop(self) -> None:
@@ -53,7 +53,8 @@ class Valkey:
             self.socket.unlink(missing_ok=True)
             self.socket.parent.rmdir()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it does now."""
         # By hand: the client library takes longer to import than all else here takes to start.
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(2)

@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -18,6 +18,8 @@ from sandbox.ports import free_port
 from sandbox.postgres import SESSION_OPTIONS, Postgres
 from sandbox.processes import Process, stop_all
 from sandbox.valkey import Valkey
+from tests.faults.broken.apps import BURNT
+from tests.faults.disk import own_disk
 from tests.faults.history import History
 from tests.faults.line import Line
 from tests.faults.page import Page
@@ -26,8 +28,12 @@ from tests.faults.waiting import until
 
 STRIPE_RETRIES = "0.3 0.5 1 2"  # seconds between the deliveries of a webhook that found nobody
 WEBS = 2
-DISK = "3g"
-"""For the database."""
+DISK = 1 << 30
+"""Bytes, for the database."""
+DATABASE_SETTINGS = {"max_wal_size": "256MB"}
+"""PostgreSQL's own would fill that disk by itself."""
+RESTART = 1.0
+"""Seconds until systemd starts again what has ended: RestartSec in deploy/systemd."""
 
 
 class World:
@@ -40,9 +46,10 @@ class World:
         self.history = History(directory / "history.jsonl")
         self.pages: list[Page] = []
         """All that are open."""
-        self.grace: asyncio.TimerHandle | None = None
-        """Until when what is mended may still be felt."""
         self.fuse = directory / "fuse"
+        """While it exists, the next web process that has committed a change of an order dies."""
+        self.burnt = 0
+        """Web processes that have died so."""
         self.mail = directory / "mail"
         self.without_valkey = without_valkey
         self.port, self.stripe_port, self.post_port, *self.web_ports = (free_port() for _ in range(3 + WEBS))
@@ -50,29 +57,54 @@ class World:
         self.stripe_url = f"http://127.0.0.1:{self.stripe_port}"
         self.secret = new_secret("STRIPE_WEBHOOK_SECRET")
         self.staff_password = new_secret("STAFF_PASSWORD")
-        self.is_mounted = _mount(directory / "disk")
-        self.postgres = Postgres(directory / "disk" / "postgres", logs=self.logs)
-        self.valkey = Valkey(directory / "valkey", logs=self.logs)
-        self.valkey_line = Line(directory / "valkey.line", [self.valkey.socket])
+        self._mutant = mutant
+        self._away: set[Process] = set()
+        """Those that somebody has ended on purpose."""
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as undone:
+            await self._open(undone)
+            self._undone = undone.pop_all()
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._undone.aclose()
+
+    async def _open(self, undone: AsyncExitStack) -> None:
+        """Whatever is begun is left to `undone` first, which goes backwards and skips nothing."""
+        undone.callback(self.history.close)
+        self._is_mounted = undone.enter_context(own_disk(self.directory / "disk", DISK))
+        self._build()
+        for line in (self.valkey_line, self.post, self.front):
+            if not isinstance(line, Nginx):
+                undone.push_async_callback(line.close)
+        for server in (self.postgres, self.valkey, self.front):
+            if not isinstance(server, Line):
+                undone.push_async_callback(asyncio.to_thread, server.stop)
+        undone.push_async_callback(asyncio.to_thread, self._stop_programs)
+        await self._start()
+        keeping = asyncio.create_task(self._keep())
+        undone.push_async_callback(_end, keeping)
+        undone.callback(self._close_pages)
+
+    def _build(self) -> None:
+        self.postgres = Postgres(
+            self.directory / "disk" / "postgres", logs=self.logs, settings=DATABASE_SETTINGS
+        )
+        self.valkey = Valkey(self.directory / "valkey", logs=self.logs)
+        self.valkey_line = Line(self.directory / "valkey.line", [self.valkey.socket])
         self.front = self._front()
         self.post = Post(self.post_port, self.port, self.secret, self.history, self.dice)
-        self.env = self._environment(mutant)
+        self.env = self._environment()
         self.stripe = parts.local_stripe(self.stripe_port, env=self.env, logs=self.logs)
         self.webs = [self.web(port, self.env) for port in self.web_ports]
         self.worker = parts.worker(env=self.env, logs=self.logs)
 
     def web(self, port: int, env: Mapping[str, str], name: str = "") -> Process:
+        env = {**env, "FAULTS_FUSE": str(self.fuse)}
         return parts.daphne(port, env=env, logs=self.logs, name=name or f"web-{port}")
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self._open()
-        except BaseException:
-            await self.__aexit__()
-            raise
-        return self
-
-    async def _open(self) -> None:
+    async def _start(self) -> None:
         self.postgres.start()
         self.stripe.start()
         await asyncio.gather(self.valkey_line.open(), self.post.open())
@@ -85,30 +117,22 @@ class World:
         await self.until_database_answers()
         await self.run(sys.executable, "-m", "sandbox.prepare")
         self.worker.start()
-        for port, web in zip(self.web_ports, self.webs, strict=True):
-            web.start()
-            await until(parts.is_ready(port), 30)
+        for web in self.webs:
+            await self.start_web(web)
         await until(parts.is_healthy(self.stripe_port))
 
-    async def __aexit__(self, *failure: object) -> None:
-        for line in (self.valkey_line, self.post):
-            await line.close()
-        if isinstance(self.front, Line):
-            await self.front.close()
-        else:
-            self.front.stop()
+    def _close_pages(self) -> None:
+        for page in self.pages:
+            page.close()
+
+    def _stop_programs(self) -> None:
         stop_all([*self.webs, self.worker, self.stripe])
-        self.valkey.stop()
-        self.postgres.stop()
-        if self.is_mounted:
-            _unmount(self.directory / "disk")
-        self.history.close()
 
     @property
     def has_own_disk(self) -> bool:
         """PostgreSQL's data may have had to go elsewhere, and that disk is not ours to fill."""
         its = self.postgres.directory.resolve().stat().st_dev
-        return self.is_mounted and its == (self.directory / "disk").stat().st_dev
+        return self._is_mounted and its == (self.directory / "disk").stat().st_dev
 
     @property
     def is_behind_nginx(self) -> bool:
@@ -117,29 +141,57 @@ class World:
     # --- its parts, hurt and mended -----------------------------------------------------------------
 
     def kill(self, process: Process) -> None:
-        """Without a chance to end anything."""
+        """Without a chance to end anything. It stays away until it is started."""
+        self._away.add(process)
         process.kill()
         self.history.note("killed", process=process.name)
 
+    def start(self, process: Process) -> None:
+        """Does not wait."""
+        self._away.discard(process)
+        if not process.running:
+            process.start()
+
     async def start_web(self, web: Process) -> None:
         """Returns when it answers."""
-        if not web.running:
-            web.start()
+        self.start(web)
         await until(parts.is_ready(self.web_ports[self.webs.index(web)]), 30)
+
+    async def stop_web(self, web: Process) -> None:
+        """As systemd does. It stays away until it is started."""
+        self._away.add(web)
+        web.ask_to_stop()
+        await until(lambda: not web.running, 20)
 
     async def start_valkey(self) -> None:
         self.valkey.start()
-        await until(self.valkey._answers)
+        await until(self.valkey.answers)
 
     async def until_database_answers(self) -> None:
-        await until(self.postgres._has_database, 30)
+        await until(self.postgres.has_database, 30)
 
     async def keep_alive(self) -> None:
-        """Start what has died of what was done to something else, as systemd would."""
-        if not self.worker.running:
-            self.worker.start()
+        """Start what has died of what was done to something else. Returns when all answer."""
+        self._revive()
         for web in self.webs:
             await self.start_web(web)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(RESTART)
+            self._revive()
+
+    def _revive(self) -> None:
+        """As systemd would. A worker may end of a database that it has lost; a web process may not."""
+        for process in (self.worker, *self.webs):
+            if process.running or process in self._away:
+                continue
+            if process.exit_code == BURNT:
+                self.burnt += 1
+                self.history.note("killed", process=process.name)
+            elif process is not self.worker:
+                self.history.violation("G", f"{process.name} ended by itself with {process.exit_code}")
+            process.start()
 
     async def run(self, *command: str) -> str:
         """A command in the shop's environment; what it printed."""
@@ -160,12 +212,11 @@ class World:
             return Nginx(self.directory / "nginx", logs=self.logs, port=self.port, processes=self.web_ports)
         return Line(("127.0.0.1", self.port), [("127.0.0.1", port) for port in self.web_ports])
 
-    def _environment(self, mutant: str) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         return {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
-            "FAULTS_FUSE": str(self.fuse),
-            "FAULTS_MUTANT": mutant,
+            "FAULTS_MUTANT": self._mutant,
             "DATA_DIR": str(self.directory),
             "DATABASE_URL": self.postgres.url,
             "DATABASE_SESSION_OPTIONS": SESSION_OPTIONS,
@@ -189,15 +240,7 @@ class World:
         }
 
 
-def _mount(disk: Path) -> bool:
-    """A disk of its own for the database, in memory, where we may mount one."""
-    disk.mkdir(mode=0o711)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0711", "tmpfs", str(disk)]
-    try:
-        return subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-def _unmount(disk: Path) -> None:
-    subprocess.run(["umount", "--lazy", disk], check=False)
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

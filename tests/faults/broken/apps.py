@@ -7,6 +7,9 @@ from django.dispatch import Signal
 
 from tests.faults.broken.mutants import MUTANTS
 
+BURNT = 87
+"""The exit code of a process that the fuse has ended: one that no program has by itself."""
+
 
 class Broken(AppConfig):
     """`FAULTS_MUTANT` names a way to break the shop; while the file FAULTS_FUSE exists, the next process
@@ -32,7 +35,7 @@ def _lay(fuse: Path) -> None:
             fuse.unlink()
         except FileNotFoundError:
             return tell(*sender, **news)
-        os._exit(1)
+        os._exit(BURNT)
 
     assert isinstance(order_changed, Signal)
     order_changed.send_robust = send_robust  # type: ignore[method-assign]

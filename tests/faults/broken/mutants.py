@@ -1,45 +1,18 @@
 """Ways to break the shop, each of which the checker must notice."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Collection
 from typing import Any
 
-from django.db import transaction
+from tests import mutants
 
 
 def no_event_key() -> None:
-    """Every delivery counts as the first."""
-    from shop.models import Outcome
-    from shop.models.events import StripeEventQuerySet
-
-    remember = StripeEventQuerySet.receive
-
-    def receive(self: StripeEventQuerySet, *event: Any, **how: Any) -> str:
-        remember(self, *event, **how)
-        return Outcome.RECEIVED
-
-    StripeEventQuerySet.receive = receive  # type: ignore[method-assign]
+    mutants.no_event_key(setattr)
 
 
 def no_row_lock() -> None:
-    """A verb goes by what it read, whatever others write meanwhile."""
-    from shop.models import Order
-    from shop.models.order_queries import OrderQuerySet
-
-    @contextmanager
-    def locked(self: Order) -> Iterator[None]:
-        with transaction.atomic():
-            if not self.is_locked:
-                self.refresh_from_db()
-            yield
-
-    @contextmanager
-    def locking(self: OrderQuerySet, public_id: Any) -> Iterator[Order | None]:
-        with transaction.atomic():
-            yield self.filter(public_id=public_id).first()
-
-    Order.locked = locked  # type: ignore[method-assign]
-    OrderQuerySet.locking = locking  # type: ignore[method-assign]
+    mutants.no_row_lock(setattr)
 
 
 def no_version_guard() -> None:
@@ -80,6 +53,31 @@ def no_catch_up() -> None:
     Sweep.greet = greet  # type: ignore[method-assign]
 
 
+def no_ownership() -> None:
+    """Lists of a shopper's orders hear of somebody else's, too: of whoever looked at the shop before her."""
+    from realtime.tickets import Ticket
+    from realtime.topics import kind_of
+
+    issue = Ticket.issue
+    others: deque[str] = deque(maxlen=5)
+
+    def issue_for_all(request: Any, path: str, topics: Collection[str], *rest: Any) -> str:
+        own = [topic for topic in topics if kind_of(topic) == "shopper"]
+        ticket = issue(request, path, {*topics, *others} if own else topics, *rest)
+        others.extend(own)
+        return ticket
+
+    Ticket.issue = issue_for_all  # type: ignore[assignment]
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
-    mutant.__name__: mutant for mutant in (no_event_key, no_row_lock, no_version_guard, no_sweep, no_catch_up)
+    mutant.__name__: mutant
+    for mutant in (
+        no_event_key,
+        no_row_lock,
+        no_version_guard,
+        no_sweep,
+        no_catch_up,
+        no_ownership,
+    )
 }
