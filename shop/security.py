@@ -1,8 +1,8 @@
 """What somebody who looks into an attack, or a theft from inside, will want to read in the log.
 
 One line each, logger `shop.security`, with who (the account's number) and why; never a password, a ticket, an
-address. What somebody typed as a name may have been her password: of that the log has a keyed digest, the
-same for the same name.
+e-mail address; a network's address only when it is locked out (shop/logins.py). What somebody typed as a name
+may have been her password: of that the log has a keyed digest, the same for the same name.
 """
 
 import logging
