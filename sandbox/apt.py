@@ -3,6 +3,23 @@
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+def find_or_install(find: Callable[[], Path | None], package: str | None, what_to_install: str) -> int:
+    """Exit code of a command that wants a program for tests: 1 only in CI, for elsewhere they are skipped.
+
+    Without a package it is looked for and no more.
+    """
+    if find() or (package and install(package) and find()):
+        return 0
+    print(what_to_install, file=sys.stderr)
+    if must_be_there():
+        return 1
+    print("Those tests are skipped.", file=sys.stderr)
+    return 0
 
 
 def install(package: str) -> bool:

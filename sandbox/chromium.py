@@ -2,13 +2,9 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from sandbox import apt
-from sandbox.apt import must_be_there
-
-__all__ = ["WHAT_TO_INSTALL", "find", "main", "must_be_there"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ON_MACOS = (
@@ -40,12 +36,5 @@ def _elsewhere() -> Path | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Find one or, as root on Debian, install one. 1 only in CI: elsewhere the browser tests are skipped."""
-    browser = find() or (apt.install("chromium") and find())
-    if browser:
-        return 0
-    print(WHAT_TO_INSTALL, file=sys.stderr)
-    if must_be_there():
-        return 1
-    print("The browser tests are skipped.", file=sys.stderr)
-    return 0
+    """Find one or, as root on Debian, install one."""
+    return apt.find_or_install(find, "chromium", WHAT_TO_INSTALL)

@@ -9,7 +9,6 @@ Only site.conf, which in life is edited too, is written anew.
 import os
 import shutil
 import socket
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -137,13 +136,7 @@ def find() -> Path | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Find one or, as root in a container of Debian's, install one. 1 only in CI: else tests skip."""
+    """Find one or, as root in a container of Debian's, install one."""
     # On a whole machine the package would start a web server at port 80, which nobody has asked for.
     whole_machine = Path("/run/systemd/system").exists()
-    if find() or (not whole_machine and apt.install("nginx-light") and find()):
-        return 0
-    print(WHAT_TO_INSTALL, file=sys.stderr)
-    if apt.must_be_there():
-        return 1
-    print("They are skipped.", file=sys.stderr)
-    return 0
+    return apt.find_or_install(find, None if whole_machine else "nginx-light", WHAT_TO_INSTALL)

@@ -8,24 +8,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from sandbox import chromium
+from sandbox import apt, chromium
 from tests.stack import Stack
 
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",  # it refuses to be root's otherwise, and containers are
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-dev-shm-usage",
-    "--disable-extensions",
-    "--disable-gpu",
-    "--disable-sync",
-    "--no-first-run",
-    "--mute-audio",
-]
 PATIENCE = 15_000
 """Milliseconds after which what does not show is missing: three patrols."""
 GOOD_CARD, DECLINED_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
@@ -33,16 +22,9 @@ GOOD_CARD, DECLINED_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    executable = chromium.find()
-    if executable is None:
-        if chromium.must_be_there():
-            pytest.fail(chromium.WHAT_TO_INSTALL)
-        pytest.skip(chromium.WHAT_TO_INSTALL)
     expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
-        yield running
-        running.close()
+    with running_browser() as browser:
+        yield browser
 
 
 class Shopper:
@@ -128,6 +110,26 @@ def dashboard(arrive: Callable[..., Shopper], stack: Stack) -> Callable[..., Pag
         return page
 
     return open_window
+
+
+@pytest.fixture(scope="module")
+def bells_enough(stack: Stack) -> None:
+    """Those that the shop begins with are for all journeys together."""
+    with psycopg.connect(stack.database.url, autocommit=True) as connection:
+        connection.execute("UPDATE shop_product SET stock = stock + 100 WHERE slug = 'bicycle-bell'")
+
+
+@pytest.fixture
+def buys(stack: Stack, bells_enough: None) -> Callable[[], str]:
+    """Have somebody without a window buy a bicycle bell, €12.50; returns the id of the order's row."""
+    return lambda: row_at(buy_a_bell(stack.url))
+
+
+def row_at(url: str) -> str:
+    """The id in staff's list of the order with this address."""
+    found = re.search(r"/orders/([0-9a-f-]{36})/", url)
+    assert found is not None
+    return f"row-{found[1]}"
 
 
 def path_of(page: Page) -> str:
@@ -216,6 +218,7 @@ def left_at_stripe(shopper: Shopper) -> Page:
     buy(shop)
     own = shopper.window()
     own.locator("#orders a").first.click()
+    shows(own, "pending")
     is_live(own)
     return own
 

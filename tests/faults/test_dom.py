@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, WebSocketRoute, sync_playwright
 
-from sandbox import chromium
+from sandbox import apt, chromium
 from tests.browser.conftest import CHROMIUM_OPTIONS, Shopper, bought_by, left_at_stripe, path_of, shows
 from tests.faults.dom import Document, Swap
 from tests.stack import Stack
@@ -118,7 +118,7 @@ def browser() -> Iterator[Browser]:
     """No longer than this module: while it runs, no other test can have an event loop."""
     executable = chromium.find()
     if executable is None:
-        if chromium.must_be_there():
+        if apt.must_be_there():
             pytest.fail(chromium.WHAT_TO_INSTALL)
         pytest.skip(chromium.WHAT_TO_INSTALL)
     with sync_playwright() as playwright:
