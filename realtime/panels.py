@@ -30,7 +30,9 @@ from shop.models.clock import database_now
 log = logging.getLogger(__name__)
 
 PACE = 1.0
-"""Seconds between two readings of the same panel: nobody reads sums that change faster."""
+"""Seconds between two readings of the same panel: nobody reads sums that change faster. Not for who comes: each
+greeting reads its panels again, once for all pages in it.
+"""
 MOST_KEPT = 200
 """Panels, each with its filter: filters are typed by staff."""
 SLOW_PACE = 4.0
