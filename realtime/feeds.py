@@ -14,6 +14,9 @@ from shop.models.clock import database_now
 
 log = logging.getLogger(__name__)
 
+_newest = 0
+"""Version of the whole list that was read last: the next one is newer, whatever the database's clock says."""
+
 
 def feeds_in(topics: Iterable[str]) -> list[str]:
     """The topics that are such a list's, one for each filter."""
@@ -39,13 +42,16 @@ def list_fragments(topics: Iterable[str]) -> tuple[list[Fragment], set[str]]:
 
 def list_fragment(topic: str) -> Fragment:
     """The whole list, as a page with this address would be rendered now."""
+    global _newest
     as_of = database_now().timestamp()
     query = QueryDict(filter_of(topic))
     after = Cursor.read(query.get("after", ""))
     orders, _older = rows(PaymentFilter.from_query(query), after)
     context = {"orders": orders, "whole_list": True}
     key = "older-payments" if after else "payments"
-    return timed_fragment(topic, key, "live/_payments.html", context, as_of)
+    fragment = timed_fragment(topic, key, "live/_payments.html", context, as_of, after=_newest)
+    _newest = fragment.version
+    return fragment
 
 
 class Feeds:

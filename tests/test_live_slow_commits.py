@@ -10,13 +10,13 @@ import psycopg
 import pytest
 from channels.layers import get_channel_layer
 from django.db import connection
-from django.db.models import F
-from django.db.models.functions import Now
 
-from realtime import pages, sweep
+from realtime import look, pages, sweep
 from shop.models import Order, PaymentStatus
 from shop.models.clock import database_now
-from tests.live import Frame, Page, an_order, as_pushed, in_thread, live
+from tests import factories
+from tests.live import Frame, Page, Socket, an_order, as_pushed, in_thread, live
+from tests.test_live_sweep import change_without_a_word
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,15 +97,34 @@ async def test_after_the_database_s_clock_was_set_back_pages_follow_again(shoppe
     page = await live(shopper, order.get_absolute_url())
     await page.patrolled()
 
+    await is_set_back(clock, page)
+    await change_without_a_word(Order.objects.filter(pk=order.pk), payment_status=PaymentStatus.EXPIRED)
+
+    await page.frame(is_expired)
+
+
+async def test_after_it_was_set_back_lists_that_are_sent_whole_follow_again(
+    staff, quick_patrols, clock, monkeypatch
+):
+    monkeypatch.setattr(look, "MOST_NEWS", 0)
+    order = await in_thread(factories.paid_order)()
+    await in_thread(clock.set_ahead)("1 hour")
+    page = await live(staff, "/dashboard/")
+    await change_without_a_word(Order.objects.filter(pk=order.pk))
+    await page.frame(lambda frame: (frame.target, frame.version) == ("#payments", order.version + 1))
+
+    await is_set_back(clock, page)
+    await change_without_a_word(Order.objects.filter(pk=order.pk))
+
+    await page.frame(lambda frame: (frame.target, frame.version) == ("#payments", order.version + 2))
+
+
+async def is_set_back(clock: "Clock", page: Socket) -> None:
+    """And the page has heard of it."""
     await in_thread(clock.set_ahead)("0")
     now = (await in_thread(database_now)()).timestamp()
     while await page.word() > now + 60:
         pass  # of patrols that began before
-    await Order.objects.filter(pk=order.pk).aupdate(
-        payment_status=PaymentStatus.EXPIRED, version=F("version") + 1, updated_at=Now()
-    )
-
-    await page.frame(is_expired)
 
 
 class Clock:
