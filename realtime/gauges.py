@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from realtime.codes import WHY
 from realtime.fragments import Fragment
 
 # When each was first told of: half of all lines, and nobody asks.
@@ -25,7 +26,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 registry = CollectorRegistry()
 ProcessCollector(registry=registry)
 
-CLOSE_CODES = frozenset({1000, 1001, 1006, 1008, 1009, 1011, 1012, 4401, 4403, 4408, 4429})
+CLOSE_CODES = frozenset({1000, 1001, 1006, 1009, *WHY})
 """Counted one by one. Clients may send any, and each would be kept."""
 HURRY = 1.0
 """Seconds that a hurry-up may take; what a patrol brings of later changes was hurried to nobody."""
@@ -68,7 +69,7 @@ sockets_closed = Counter(
 )
 webhook_answers = Histogram(
     "shopbell_webhook_answer_seconds",
-    "From a delivery's first byte to our answer, by its status",
+    "From a delivery, its body whole, to our answer, by its status",
     ["status"],
     buckets=_SECONDS,
     registry=registry,

@@ -5,14 +5,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+from realtime.codes import INTERNAL_ERROR, NOT_READING
 from realtime.fragments import OVERLAP, Fragment
 from shop.visits import Visit
 
 PATIENCE = 30
 """Seconds in which a page has to make room for its next message."""
-INTERNAL_ERROR = 1011
-"""The page comes back and is brought up to date; one that was left open would be stale and look live."""
-NOT_READING = 4408
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Close = Callable[[int], Awaitable[None]]
@@ -118,6 +116,7 @@ class Page:
         except TimeoutError:
             self.end(NOT_READING)
         except Exception:  # noqa: BLE001  it is gone, or what it should be sent cannot be sent
+            # It comes back and is brought up to date; one that was left open would be stale and look live.
             self.end(INTERNAL_ERROR)
         finally:
             self._writer = None

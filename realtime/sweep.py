@@ -17,6 +17,7 @@ from channels.db import database_sync_to_async
 from django.utils import timezone
 
 from realtime import gauges
+from realtime.codes import RIGHT_LOST, SESSION_OVER
 from realtime.fragments import OVERLAP, Fragment
 from realtime.look import News, PagesByTopic, Which, changed_since, hinted_at, look
 from realtime.pages import Page
@@ -32,7 +33,7 @@ GATHERING = 0.05
 """Seconds to gather pages or hints in: two thousand that come at once share a handful of queries."""
 HEARTBEAT = 3
 """Patrols from one word to every page to the next."""
-CLOSE_CODES = {End.SESSION_OVER: 4401, End.RIGHT_LOST: 4403}
+CLOSE_CODES = {End.SESSION_OVER: SESSION_OVER, End.RIGHT_LOST: RIGHT_LOST}
 
 
 class Sweep:
