@@ -5,6 +5,7 @@ asked. So a restart would fail somebody's checkout.
 """
 
 import asyncio
+import logging
 import time
 from typing import Any
 
@@ -13,7 +14,10 @@ from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
 
-SERVICE_RESTART = 1012
+from realtime.codes import SERVICE_RESTART
+
+log = logging.getLogger(__name__)
+
 PATIENCE = 15.0
 """Seconds for all that is under way. The slowest page waits 12 for Stripe."""
 ON_ITS_WAY = 0.3
@@ -45,12 +49,20 @@ async def _finish(server: Server) -> None:
         _close(port)
     for protocol in list(server.connections):
         if isinstance(protocol, WebSocketProtocol):
-            protocol.serverClose(SERVICE_RESTART)  # the page finds another process
+            await _send_away(server, protocol)
     deadline = time.monotonic() + PATIENCE
     await asyncio.sleep(ON_ITS_WAY)
     while (under_way := _requests(server)) and time.monotonic() < deadline:
         await asyncio.wait(under_way, timeout=deadline - time.monotonic())
     await asyncio.sleep(ON_ITS_WAY)
+
+
+async def _send_away(server: Server, protocol: WebSocketProtocol) -> None:
+    """The page finds another process. One whose handshake is still to be answered is refused."""
+    try:
+        await server.handle_reply(protocol, {"type": "websocket.close", "code": SERVICE_RESTART})
+    except Exception:
+        log.exception("A socket was not told to come again")
 
 
 def _close(port: Any) -> None:
