@@ -8,6 +8,8 @@ from typing import Any
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
+from realtime.codes import NOT_FOUND
+
 MOST = 64 * 1024
 """Bytes of one message from a client. A page of ours sends none at all."""
 
@@ -16,6 +18,8 @@ _handle_reply = Server.handle_reply
 
 class Protocol(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     failByDrop = False  # noqa: N815  Autobahn's option: else it would close without a code
+    _refusal: Any = None
+    _heard = False
     full: asyncio.Future[None] | None = None
     """Done when the client has read what Twisted has buffered for it; None while there is room for more."""
 
@@ -31,7 +35,9 @@ class Protocol(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
             self._fail_connection(self.CLOSE_STATUS_CODE_MESSAGE_TOO_BIG, "too much")
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
-        if self.state == self.STATE_OPEN:  # else it was told already that it may not
+        # One is enough to be closed for. Thousands fit into what comes at once.
+        if not self._heard and self.state == self.STATE_OPEN:
+            self._heard = True
             super().onMessage(payload, isBinary)
 
     def onPing(self, payload: bytes) -> None:  # noqa: N802
@@ -41,6 +47,16 @@ class Protocol(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
         self.resumeProducing()
         super().onClose(wasClean, code, reason)
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        self._refusal = message.get("code")
+        super().handle_reply(message)
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803
+        # Daphne has 403 for whatever the application refuses.
+        if self._refusal == NOT_FOUND:
+            reason, code = "Not Found", 404
+        super().failHandshake(reason, code, responseHeaders)
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
         # Autobahn's `sendClose` knows 1000 and private codes only; told 1008 it raises, the client sees

@@ -3,36 +3,36 @@
 from typing import Any
 from urllib.parse import parse_qs
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from realtime import gauges
+from realtime.codes import NOT_FOUND, POLICY_VIOLATION, SESSION_OVER, TOO_MANY, WHY
 from realtime.hub import hub
 from realtime.pages import Page
 from realtime.tickets import NotAdmitted, Ticket
 from shop import security, tracing
 
-POLICY_VIOLATION = 1008
-SESSION_OVER = 4401
-TOO_MANY = 4429
-WHY: dict[object, str] = {
-    POLICY_VIOLATION: "the client sent something",
-    SESSION_OVER: "no good ticket or session, or no longer",
-    4403: "a right was taken away",
-    4408: "it does not read",
-    TOO_MANY: "too many open pages",
-}
 
-
-class PageConsumer(AsyncWebsocketConsumer):
-    """Close codes: 1008 for a frame from the client, 4401 for a ticket or session that is not, or no longer,
-    good, 4403 for a right that was taken away, 4408 for a page that does not read what it is sent, 4429 for
-    more open pages than one shopper needs.
-    """
-
+class _Consumer(AsyncWebsocketConsumer):
     # The hub has one subscription for all pages: a channel each would cost a task and a queue each.
     channel_layer_alias = "the hub's, not ours"
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As Channels has it, but without looking after the database's connections before each message: that
+        is done in the thread in which sweeps wait for the database.
+        """
+        handler = getattr(self, get_handler_name(message), None)
+        if not handler:
+            raise ValueError(f"No handler for message type {message['type']}")
+        await handler(message)
+
+
+class PageConsumer(_Consumer):
+    """Closes with what realtime/codes.py has."""
+
     page: Page | None = None
-    _counted = False
+    _closed = False
     known: tracing.Facts | None = None
     """For the log: who closes it may be at work for another page."""
 
@@ -58,7 +58,9 @@ class PageConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         self._part()
-        self._count(code)
+        if not self._closed:  # what we close, the client closes, too
+            self._closed = True
+            gauges.closed(code)
 
     async def leave(self, code: int) -> None:
         """Send nothing more, and close."""
@@ -66,15 +68,13 @@ class PageConsumer(AsyncWebsocketConsumer):
         await self.close(code)
 
     async def close(self, code: int | bool | None = None, reason: str | None = None) -> None:
+        if self._closed:
+            return
+        self._closed = True
         with tracing.afresh(**(self.known or tracing.facts())):
             security.refuse("Socket closed", code=code, why=WHY.get(code, ""))
-        self._count(code)
+        gauges.closed(code)
         await super().close(code, reason)
-
-    def _count(self, code: int | bool | None) -> None:
-        if not self._counted:  # what we close, the client closes, too
-            self._counted = True
-            gauges.closed(code)
 
     def _part(self) -> None:
         if self.page:
@@ -83,13 +83,11 @@ class PageConsumer(AsyncWebsocketConsumer):
             self.page = None
 
 
-class Nobody(AsyncWebsocketConsumer):
+class Nobody(_Consumer):
     """Answers at unknown addresses: refuses the handshake."""
 
-    channel_layer_alias = PageConsumer.channel_layer_alias
-
     async def connect(self) -> None:
-        await self.close()
+        await self.close(NOT_FOUND)
 
 
 def _ticket_in(scope: dict[str, Any]) -> str:

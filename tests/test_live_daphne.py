@@ -76,7 +76,17 @@ def test_a_socket_of_another_origin_is_answered_with_403(visit, origin):
 
 
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/orders/1/", "/stripe-webhook/"])
-def test_a_socket_at_an_unknown_address_is_refused(visit, path):
+def test_a_socket_at_an_unknown_address_is_answered_with_404_42(visit, path):
     with pytest.raises(InvalidStatus) as refusal:
         visit.connect(path)
-    assert refusal.value.response.status_code == 403
+    assert refusal.value.response.status_code == 404
+
+
+def test_a_page_that_says_thousands_of_things_at_once_is_closed_once_and_logged_once(visit, stack):
+    before = stack.daphne.log.stat().st_size
+    with visit.open() as line:
+        heard = line.say(b"\x81\x80mask" * 5_000).hear_out()
+
+    assert heard.count(b"\x88\x02\x03\xf0") == 1  # 1008
+    said = stack.daphne.log.read_text()[before:]
+    assert said.count("Socket closed") == 1

@@ -25,6 +25,18 @@ async def test_a_page_that_says_anything_is_closed(shopper, frame):
     assert page.silent
 
 
+async def test_a_page_that_says_many_things_is_closed_once(shopper):
+    """Under any server."""
+    page = await live(shopper)
+
+    for _ in range(3):
+        await page.send(text="hello")
+    assert await page.closes() == 1008
+    await page.goes()
+
+    assert page.silent
+
+
 async def test_the_eleventh_page_of_a_shopper_is_closed_and_the_ten_live(shopper):
     page = await Page.load(shopper)
     ten = [await page.connect() for _ in range(10)]
