@@ -30,8 +30,8 @@ from shop.models.clock import database_now
 log = logging.getLogger(__name__)
 
 PACE = 1.0
-"""Seconds between two readings of the same panel: nobody reads sums that change faster. Not for who comes: each
-greeting reads its panels again, once for all pages in it.
+"""Seconds between two readings of the same panel: nobody reads sums that change faster. But who comes
+has them read again, once for all who come at the same moment.
 """
 MOST_KEPT = 200
 """Panels, each with its filter: filters are typed by staff."""
