@@ -10,9 +10,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from sandbox import apt, chromium
+from tests.browser.launch import running_browser
+from tests.browser.windowless import buy_a_bell
 from tests.stack import Stack
 
 PATIENCE = 15_000

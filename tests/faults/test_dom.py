@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Route, WebSocketRoute, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Route, WebSocketRoute
 
-from sandbox import apt, chromium
-from tests.browser.conftest import CHROMIUM_OPTIONS, Shopper, bought_by, left_at_stripe, path_of, shows
+from tests.browser.conftest import Shopper, bought_by, left_at_stripe, path_of, shows
+from tests.browser.launch import running_browser
 from tests.faults.dom import Document, Swap
 from tests.stack import Stack
 
@@ -116,15 +116,8 @@ class Told(Window):
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """No longer than this module: while it runs, no other test can have an event loop."""
-    executable = chromium.find()
-    if executable is None:
-        if apt.must_be_there():
-            pytest.fail(chromium.WHAT_TO_INSTALL)
-        pytest.skip(chromium.WHAT_TO_INSTALL)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
-        yield running
-        running.close()
+    with running_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
