@@ -135,7 +135,6 @@ CHANNEL_LAYERS = {
 # --- Stripe ---------------------------------------------------------------------------------------
 
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY")
-STRIPE_PUBLISHABLE_KEY = env("STRIPE_PUBLISHABLE_KEY", default="")
 STRIPE_API_BASE = env("STRIPE_API_BASE", default="https://api.stripe.com")
 # Where Stripe's payment pages are. The local Stripe has them where its API is.
 _api_base = urlsplit(STRIPE_API_BASE)

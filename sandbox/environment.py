@@ -66,7 +66,6 @@ def _local_stripe(kept: dict[str, str], port: int, stripe_port: int) -> dict[str
     no_proxy = ",".join(filter(None, [given("no_proxy") or given("NO_PROXY"), "127.0.0.1", "localhost"]))
     return {
         "STRIPE_SECRET_KEY": kept["STRIPE_SECRET_KEY"],
-        "STRIPE_PUBLISHABLE_KEY": given("STRIPE_PUBLISHABLE_KEY") or kept["STRIPE_PUBLISHABLE_KEY"],
         "STRIPE_WEBHOOK_SECRET": webhook_secret,
         "STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}",
         "SANDBOX_STRIPE_WEBHOOKS": f"http://127.0.0.1:{port}/stripe-webhook/|{webhook_secret}",

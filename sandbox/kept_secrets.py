@@ -9,7 +9,6 @@ from sandbox.accounts import COLLEAGUES, password_variable
 MADE: dict[str, str] = {
     "SECRET_KEY": "",
     "STRIPE_SECRET_KEY": "sk_test_",
-    "STRIPE_PUBLISHABLE_KEY": "pk_test_",
     "STRIPE_WEBHOOK_SECRET": "whsec_",
     "STAFF_PASSWORD": "",
     **{password_variable(username): "" for username in COLLEAGUES},

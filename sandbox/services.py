@@ -16,7 +16,7 @@ from sandbox.kept_secrets import new_secret
 
 # Tests and benchmarks also do in a minute, as one shopper, what others do in a year.
 NO_LIMITS = {**ONE_NETWORK, "CHECKOUT_RATE": "", "CHECK_RATE": ""}
-SECRETS = ("SECRET_KEY", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET")
+SECRETS = ("SECRET_KEY", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
 
 
 def main(arguments: list[str]) -> int:

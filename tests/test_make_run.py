@@ -22,7 +22,7 @@ from sandbox.valkey import Valkey
 
 # A developer's own settings, in .env or around the tests, must not decide here. Empty counts as unset.
 SETTINGS = ["DATABASE_URL", "DATABASE_SESSION_OPTIONS", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL"]
-SETTINGS += ["STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"]
+SETTINGS += ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"]
 SETTINGS += ["STAFF_USERNAME", "STAFF_PASSWORD", "EMAIL_URL"]
 UNSET = dict.fromkeys(SETTINGS, "")
 
