@@ -37,15 +37,16 @@ class Waves:
 
     def nothing_is_kept(self) -> None:
         """What pages cost has to be given back when they are gone."""
-        first, _, settled, *_, last = self.result.levels
+        levels = self.result.levels
+        first, _, settled, *_, last = levels
         memory, descriptors = NOISE
-        violation = self.world.history.violation
         if last.descriptors > min(first.descriptors + POOLED, settled.descriptors + descriptors):
-            violation(
-                "F", f"{[level.descriptors for level in self.result.levels]} descriptors after each wave"
-            )
+            self._blame(f"{[level.descriptors for level in levels]} descriptors")
         if last.memory > settled.memory + (LAST - 2) * self.size * KEPT_BY_A_PAGE + memory:
-            violation("F", f"{[level.memory for level in self.result.levels]} bytes after each wave")
+            self._blame(f"{[level.memory for level in levels]} bytes")
+
+    def _blame(self, what: str) -> None:
+        self.world.history.violation("F", f"the web processes had {what} after each wave of pages")
 
     async def _wave(self) -> None:
         """They come one by one, are cut off, and come back at once; somebody logs in meanwhile."""
