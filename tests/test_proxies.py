@@ -184,9 +184,16 @@ async def ask(path, peer=NGINX, **headers):
         return await caller.get(path, headers=headers)
 
 
-@pytest.mark.parametrize("header", ["x_forwarded_for", "x_forwarded_host", "x_real_ip", "forwarded", "via"])
+@pytest.mark.parametrize(
+    "header", ["x_forwarded_for", "x_forwarded_proto", "x_forwarded_host", "x_real_ip", "forwarded", "via"]
+)
 async def test_metrics_are_not_for_what_came_through_a_proxy_of_this_machine(header):
     assert (await ask("/metrics", peer="127.0.0.1", **{header: "127.0.0.1"})).status_code == 404
+
+
+@pytest.mark.parametrize("header", ["x_forwarded_for", "x_real_ip"])
+async def test_a_caller_cannot_say_that_she_may_read_metrics(header):
+    assert (await ask("/metrics", peer=OTHER, **{header: "127.0.0.1"})).status_code == 404
 
 
 async def test_metrics_are_not_for_who_is_named_127_0_0_1_by_a_proxy_that_we_believe():
