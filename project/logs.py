@@ -107,5 +107,5 @@ def _access(log: AccessLogGenerator, protocol: str, action: str, details: Mappin
         is_quiet = path in QUIET and details["status"] < 400
         level = logging.DEBUG if is_quiet else logging.INFO
         access.log(level, "%s %s", details["method"], path, extra={"fields": fields})
-    elif action != "connecting":
+    elif action not in ("connecting", "disconnected"):  # of the latter a page says more itself
         access.info("Socket %s %s", action, path, extra={"fields": fields})

@@ -1,5 +1,6 @@
 """One open page's socket: admit, join, and let the hub do the rest. Nothing that a client says is heard."""
 
+import logging
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,6 +13,8 @@ from realtime.hub import hub
 from realtime.pages import Page
 from realtime.tickets import NotAdmitted, Ticket
 from shop import security, tracing
+
+access = logging.getLogger("access")
 
 
 class _Consumer(AsyncWebsocketConsumer):
@@ -58,6 +61,9 @@ class PageConsumer(_Consumer):
 
     async def disconnect(self, code: int) -> None:
         self._part()
+        client, *_ = self.scope.get("client") or [""]
+        path = self.scope["path"]
+        access.info("Socket disconnected %s", path, extra={"fields": {"client": str(client)}})
         if not self._closed:  # what we close, the client closes, too
             self._closed = True
             gauges.closed(code)
