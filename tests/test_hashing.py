@@ -9,7 +9,6 @@ import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import hashers
-from django.contrib.auth.models import User
 
 from project.asgi import application
 from project.settings import PASSWORD_HASHERS
@@ -121,9 +120,10 @@ async def _send(browser: httpx.AsyncClient, path: str, data: dict[str, str]) -> 
 @pytest.mark.django_db
 def test_who_had_a_password_before_still_has_it(client, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    factories.user(username="ada", password=PASSWORD)
-    before = User.objects.get().password
+    ada = factories.user(username="ada", password=PASSWORD)
+    before = ada.password
 
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
     assert client.post("/accounts/login/", _log_in(0)).status_code == 302
-    assert User.objects.get().password == before
+    ada.refresh_from_db()
+    assert ada.password == before
