@@ -1,11 +1,11 @@
 """The door: static files, Django's pages, live sockets."""
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
+
+from project.asgi_types import Receive, Scope, Send
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 pages = get_asgi_application()
@@ -20,10 +20,6 @@ from project.request_id import with_request_id  # noqa: E402
 from project.static import StaticFiles  # noqa: E402
 from project.webhook_door import stripe_webhook  # noqa: E402
 from realtime.routing import sockets  # noqa: E402
-
-Scope = dict[str, Any]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 daphne_requests.install()
 daphne_sockets.install()

@@ -4,19 +4,13 @@ Added outside of whatever answers, Django included, so that none of them can for
 itself stands: a page's stricter Referrer-Policy, a file's Cache-Control.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from csp.utils import build_policy
 from django.conf import settings
 
-Scope = dict[str, Any]
-Message = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+from project.asgi_types import Application, Headers, Message, Receive, Scope, Send
 
 OURS = ("autoplay", "fullscreen", "screen-wake-lock")  # the dashboard's bell, whole screen and lit screen
 NOBODYS = (

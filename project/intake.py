@@ -5,21 +5,15 @@ Django's own pages hand a query on to PostgreSQL, which refuses NUL; our forms r
 is led to https by a redirect; a program would follow it, too, and send its token unprotected for ever.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
-
 from django.conf import settings
+
+from project.asgi_types import Application, Message, Receive, Scope, Send
 
 MOST = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 """Bytes of a body. Under Daphne they are counted before it takes them (project/daphne_requests.py)."""
 
 API = "/api/v1/"
 PLAIN = b"Call this by https. A token that was sent like this is no secret any more: revoke it.\n"
-
-Scope = dict[str, Any]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class TooMuch(Exception):
@@ -32,7 +26,7 @@ def limited(application: Application) -> Application:
     async def within_limits(scope: Scope, receive: Receive, send: Send) -> None:
         taken = 0
 
-        async def counted() -> Mapping[str, Any]:
+        async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))

@@ -1,12 +1,11 @@
 """Whose word counts for who calls, and how: that of the proxies in TRUSTED_PROXIES, and nobody else's."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
 
 from django.conf import settings
 
-Scope = dict[str, Any]
-Headers = list[tuple[bytes, bytes]]
+from project.asgi_types import Headers, Scope
+
 Address = IPv4Address | IPv6Address
 
 FORWARDED = "shopbell.forwarded"

@@ -5,17 +5,11 @@ From a proxy of ours it is the one that its own log has: project/proxies.py lets
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from project import logs
+from project.asgi_types import Application, Message, Receive, Scope, Send
 from project.proxies import REQUEST_ID
 from shop import tracing
-
-Scope = dict[str, Any]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SOUND = re.compile(rb"[A-Za-z0-9-]{8,64}")
 
@@ -39,7 +33,7 @@ def _given(scope: Scope) -> str:
 
 
 def _telling(send: Send, request_id: str) -> Send:
-    async def tell(message: Mapping[str, Any]) -> None:
+    async def tell(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = [*message.get("headers", ()), (REQUEST_ID, request_id.encode())]
             message = {**message, "headers": headers}

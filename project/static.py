@@ -6,7 +6,6 @@ thread. asgiref's `WsgiToAsgi` around it failed one page load in fifteen on a ke
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,9 +13,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from whitenoise import WhiteNoise
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+from project.asgi_types import Receive, Scope, Send
 
 
 class StaticFiles:

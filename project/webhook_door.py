@@ -7,21 +7,17 @@ for it. Here one hop leads to the transaction and back.
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
 
+from project.asgi_types import Receive, Scope, Send
 from realtime.gauges import webhook_answers
 from shop.webhooks import MAX_BODY, answer
 
 log = logging.getLogger(__name__)
 
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 # Threads of its own, so that a transaction that waits for a lock keeps nobody else's waiting; fewer than
 # there are connections, so that a flood of webhooks leaves some to the shoppers.
