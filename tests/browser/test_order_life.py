@@ -14,6 +14,7 @@ from tests.browser.conftest import (
     has_in_stock,
     in_stock,
     is_live,
+    left_at_stripe,
     mark,
     marked,
     pay,
@@ -200,14 +201,7 @@ def test_a_shopper_cancels_and_every_window_knows(arrive, staff):
 
 
 def test_staff_cancel_and_the_shopper_sees_it(arrive, staff):
-    ada = arrive()
-    window = ada.window()
-    choose(window, "Bicycle bell")
-    buy(window)
-    second = ada.window()
-    second.locator("#orders a").first.click()
-    shows(second, "pending")
-    is_live(second)
+    second = left_at_stripe(arrive())
     mark(second)
     desk = staff(second)
 
