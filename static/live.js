@@ -2,7 +2,7 @@
 // Swapping fragments, reconnecting and waiting in hidden tabs are htmx's (hx-ws).
 (() => {
   const SILENCE = 40_000; // ms; the server says a word every 15 s (realtime/sweep.py)
-  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/consumers.py
+  const SESSION_OVER = 4401, FORBIDDEN = 4403, TOO_MANY = 4429; // realtime/codes.py
   const RELOADED = `reloaded ${location.pathname}`;
 
   // Staff's list may have an order beside it, with a socket of its own. By the element that connects:
