@@ -133,6 +133,7 @@ def test_who_is_at_the_checkout_gets_there_though_the_process_is_told_to_stop(sh
     with slow_stripe(shop), ThreadPoolExecutor() as threads:
         answer = threads.submit(buyer.check_out)
         eventually(lambda: orders(shop) > before)
+        assert not answer.done()
         for process in shop.processes:
             process.ask_to_stop()
         try:

@@ -26,6 +26,8 @@ from tests.worker import work
 OURS = re.compile(r"[0-9a-f]{16}")
 PASSWORD = "a horse with a staple"
 SECURITY = "shop.security"
+GREETING = "Launching a worker on all queues\n"
+"""Printed, at each start."""
 
 # Whatever could end a line, begin another, steer a terminal or turn the reading direction.
 FORGED = (
@@ -298,24 +300,36 @@ def test_who_looks_at_what_stripe_signed_is_logged(said, deliver, order):
 # --- as it is written -----------------------------------------------------------------------------
 
 
+def written_from_now_on(log):
+    """Reads what the file was given since; other tests have their say in it, too."""
+    before = log.stat().st_size
+    return lambda: log.read_bytes()[before:].decode()
+
+
 def test_all_that_the_running_shop_writes_is_such_lines(stack):
+    text = written_from_now_on(stack.daphne.log)
     with httpx.Client(base_url=stack.url, trust_env=False) as browser:
         nowhere = f"/nowhere-{uuid.uuid4().hex}/"
         asked = browser.get(f"{nowhere}?q=what-people-type")
 
     def written():
-        return logfmt.lines(stack.daphne.log.read_text())
+        return logfmt.lines(text())
 
     eventually(lambda: any(line["message"] == f"GET {nowhere}" for line in written()), seconds=10)
     [access] = [line for line in written() if line["message"] == f"GET {nowhere}"]
     assert (access["status"], access["client"]) == ("404", "127.0.0.1")
     assert access["request"] == asked.headers["x-request-id"]
-    assert "what-people-type" not in stack.daphne.log.read_text()
+    assert "what-people-type" not in text()
     assert all(list(line)[:4] == ["time", "level", "logger", "message"] for line in written())
-    greeting = "Launching a worker on all queues\n"  # which it prints, at each start
-    worker = stack.worker.log.read_text()
-    assert greeting in worker
-    assert all("message" in line for line in logfmt.lines(worker.replace(greeting, "")))
+
+
+def test_all_that_the_worker_writes_as_it_stops_and_starts_is_such_lines_but_for_its_greeting(stack):
+    text = written_from_now_on(stack.worker.log)
+    stack.worker.stop()
+    stack.worker.start()
+
+    eventually(lambda: GREETING in text(), seconds=30)
+    assert all("message" in line for line in logfmt.lines(text().replace(GREETING, "")))
 
 
 def test_a_socket_that_is_refused_is_logged_with_why(stack):
