@@ -108,14 +108,16 @@ class Nginx:
             "}",
             "access_log access.log line;",
             "proxy_cache_path static keys_zone=static:1m use_temp_path=off;",
-            "upstream shop { zone shop 64k; least_conn;",
-            *(f"server 127.0.0.1:{port} max_fails=2 fail_timeout=1s;" for port in self.processes),
-            "}",
+            *(self._upstream(name) for name in ("shop", "open_pages")),
             f"server {{ {listen} default_server; {self._certificate()} return 400; }}",
             f"server {{ {listen}; {self._certificate()} server_name 127.0.0.1 localhost;",
             f"set $public_host $host:{self.port}; include shop.conf; }}",
         ]
         return "\n".join(lines) + "\n"
+
+    def _upstream(self, name: str) -> str:
+        servers = "".join(f"server 127.0.0.1:{port} max_fails=0; " for port in self.processes)
+        return f"upstream {name} {{ zone {name} 64k; least_conn; {servers}}}"
 
     def _certificate(self) -> str:
         return (
