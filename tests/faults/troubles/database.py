@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from random import Random
 
 import psycopg
@@ -51,15 +52,24 @@ async def disk_full(world: World, dice: Random) -> AsyncIterator[None]:
         yield
         return
     ballast = world.postgres.directory / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
-        for megabyte in range(DISK >> 20):
-            os.posix_fallocate(file.fileno(), megabyte << 20, 1 << 20)
+    _fill(ballast)
     yield
     ballast.unlink()
     if not world.postgres.process.running:  # it had no room to write down what it had promised
         world.postgres.start()
     await world.until_database_answers()
     await world.keep_alive()
+
+
+def _fill(ballast: Path) -> None:
+    """To the last page: in less than a megabyte, PostgreSQL writes on for seconds."""
+    with ballast.open("wb") as file:
+        size = 0
+        for step in (1 << 20, 1 << 12):
+            with contextlib.suppress(OSError):
+                while size < DISK:
+                    os.posix_fallocate(file.fileno(), size, step)
+                    size += step
 
 
 def _sql(world: World, statement: str) -> None:
