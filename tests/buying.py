@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.test import Client
-from stripe.checkout import Session
 
 from shop.models import Order, Product
 from tests.local_stripe import LocalStripe
@@ -15,7 +14,9 @@ def buy(client: Client, *cart: tuple[Product, int], **fields: Any) -> Any:
     return client.post("/checkout/", quantities | fields)
 
 
-def session_of(stripe: LocalStripe, order: Order) -> Session:
+def session_of(stripe: LocalStripe, order: Order) -> Any:
+    """Its Checkout Session, as Stripe has it now."""
+    assert order.stripe_session_id is not None
     return stripe.client().v1.checkout.sessions.retrieve(order.stripe_session_id)
 
 
