@@ -33,8 +33,10 @@ class Line:
             with contextlib.suppress(FileNotFoundError):
                 self.here.unlink()
             mask = os.umask(0o077)
-            self._server = await asyncio.start_unix_server(self._carry, self.here)
-            os.umask(mask)
+            try:
+                self._server = await asyncio.start_unix_server(self._carry, self.here)
+            finally:
+                os.umask(mask)
         else:
             self._server = await asyncio.start_server(self._carry, *self.here, backlog=4096)
 

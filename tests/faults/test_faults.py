@@ -1,4 +1,4 @@
-"""A minute of trouble: three small worlds, each hurt in a third of the ways that troubles.py knows.
+"""A minute of trouble: three small worlds, each hurt in a third of the ways that troubles/ knows.
 
 `make faults` plays the long version. A seed that failed is played again with
 `python -m tests.faults --short --no-mutants --worlds 1 --seed N`; what happened when is in its history.
