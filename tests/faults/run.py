@@ -18,7 +18,7 @@ from tests.faults.waves import Waves
 from tests.faults.world import World
 
 GRACE = 3.0
-"""Seconds after healing in which something may still fail: nginx asks a process again that was away."""
+"""Seconds after healing in which something may still fail: connections that died are kept in some pool."""
 STUCK = 600.0
 """Seconds without the deliveries that the next trouble waits for: nobody comes any more."""
 LATE = 0.02

@@ -1,13 +1,12 @@
 """A wrong clock, where libfaketime is installed."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
 from sandbox.processes import Process
-from tests.faults.troubles.trouble import ALL, DISTRUST, trouble
+from tests.faults.troubles.trouble import ALL, trouble
 from tests.faults.world import World
 
 LIBFAKETIME = next((str(library) for library in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "")
@@ -47,4 +46,3 @@ async def _replace(world: World, which: int, by: Process) -> None:
     await world.stop_web(world.webs[which])
     world.webs[which] = by
     await world.start_web(by)
-    await asyncio.sleep(DISTRUST)

@@ -9,9 +9,6 @@ from sandbox.processes import Process
 from tests.faults.waiting import until
 from tests.faults.world import World
 
-DISTRUST = 2.0
-"""Seconds until nginx asks again who was away, for which deploy/restart waits, too."""
-
 ALL = frozenset({"delivery", "page", "checkout", "staff", "Stripe"})
 """Kinds of what is asked, as the history calls them."""
 NOTHING: frozenset[str] = frozenset()

@@ -1,11 +1,10 @@
 """The web processes: killed, frozen, replaced."""
 
-import asyncio
 import signal
 from collections.abc import AsyncIterator
 from random import Random
 
-from tests.faults.troubles.trouble import ALL, DISTRUST, NOTHING, killed, trouble
+from tests.faults.troubles.trouble import ALL, NOTHING, killed, trouble
 from tests.faults.waiting import when
 from tests.faults.world import World
 
@@ -40,7 +39,6 @@ async def rolling_restart(world: World, dice: Random) -> AsyncIterator[None]:
     for web in world.webs:
         await world.stop_web(web)
         await world.start_web(web)
-        await asyncio.sleep(DISTRUST)
     yield
 
 
