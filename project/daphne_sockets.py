@@ -58,6 +58,11 @@ class Protocol(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
             reason, code = "Not Found", 404
         super().failHandshake(reason, code, responseHeaders)
 
+    def serverSend(self, content: str | bytes, binary: bool = False) -> None:  # noqa: N802
+        # Who is being closed hears no more. The application is told as soon as it is over.
+        if self.state == self.STATE_OPEN:
+            super().serverSend(content, binary)
+
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
         # Autobahn's `sendClose` knows 1000 and private codes only; told 1008 it raises, the client sees
         # 1011 and the log a traceback.

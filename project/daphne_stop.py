@@ -13,6 +13,8 @@ from daphne.http_protocol import WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
+from twisted.internet.main import CONNECTION_DONE
+from twisted.python.failure import Failure
 
 from realtime.codes import SERVICE_RESTART
 
@@ -22,6 +24,9 @@ PATIENCE = 15.0
 """Seconds for all that is under way. The slowest page waits 12 for Stripe."""
 ON_ITS_WAY = 0.3
 """Seconds after which a connection that was taken has become a request, and an answer has gone out."""
+
+QUEUE = 4096
+"""Connections that may wait to be taken: no kernel's default is larger."""
 
 _ports: list[Any] = []
 """Of Twisted, to which Daphne listens; it keeps only their numbers."""
@@ -67,10 +72,12 @@ async def _send_away(server: Server, protocol: WebSocketProtocol) -> None:
 
 def _close(port: Any) -> None:
     """To newcomers, who are refused then and ask elsewhere. Who is in the kernel's queue would be cut off
-    instead, so it is emptied at the last moment: Twisted closes in the next turn of the loop.
+    instead, so it is emptied at the last moment: Twisted itself closes some turns of the loop later.
     """
-    asyncio.get_running_loop().call_soon(port.doRead)
-    port.stopListening()
+    port.numberAccepts = QUEUE  # it takes as many at a time as came together lately, one perhaps
+    port.doRead()
+    port.stopReading()
+    port.connectionLost(Failure(CONNECTION_DONE))  # type: ignore[no-untyped-call]
 
 
 def _requests(server: Server) -> list[asyncio.Future[None]]:
