@@ -213,6 +213,7 @@ class _Shopper:
         if answer.status == 422:
             return  # sold out
         assert answer.status == 303, f"Checkout was answered with {answer.status}"
+        self._crowd.world.history.note("sent to pay", session=urlsplit(answer.location).path.split("/")[-1])
         paid_for = await self._pay(answer.location)
         if paid_for:
             self._crowd.orders.append(paid_for)
