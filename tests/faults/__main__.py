@@ -111,7 +111,7 @@ def _allow_many_files() -> None:
 
 
 def say(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)  # noqa: T201  it takes an hour
+    print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)  # noqa: T201  it takes more than an hour
 
 
 def _options() -> argparse.Namespace:
