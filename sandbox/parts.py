@@ -10,7 +10,9 @@ from sandbox.processes import Process, answers
 
 def daphne(port: int, *, env: Mapping[str, str], logs: Path, name: str = "daphne") -> Process:
     """The web process. Ready when `is_ready(port)`."""
-    command = [sys.executable, "-m", "daphne", "--bind", "127.0.0.1", "--port", str(port)]
+    # Five hundred pages may come back at once; Daphne's own queue of 50 would keep the others out.
+    endpoint = f"tcp:port={port}:interface=127.0.0.1:backlog=4096"
+    command = [sys.executable, "-m", "daphne", "--endpoint", endpoint, "--websocket_connect_timeout", "20"]
     command += ["--websocket_timeout", "-1"]  # a page may stay open for weeks
     command += ["--no-server-name", "project.asgi:application"]
     return Process(name, command, logs=logs, env={**env, "PYTHONUNBUFFERED": "1"})
