@@ -203,5 +203,7 @@ def _faults(page: Page, shown: Shown) -> Iterator[str]:
 
 
 def _list_faults(page: Page, lists: dict[str, list[str]]) -> Iterator[str]:
-    if page.path in lists and page.document.rows("payments") != lists[page.path]:
-        yield "its rows are not those of the page loaded anew"
+    wanted, rows = lists.get(page.path), page.document.rows("payments")
+    if wanted is not None and rows != wanted:
+        lacks, surplus = sorted(set(wanted) - set(rows)), sorted(set(rows) - set(wanted))
+        yield f"loaded anew it has {len(wanted)} rows: it lacks {lacks}, and has {surplus} beside them"
