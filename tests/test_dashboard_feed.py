@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django.test import Client
 
@@ -54,6 +55,24 @@ def test_it_shows_payments_and_no_checkouts_the_newest_payment_first(staff):
     assert shown(staff, "status=all")[0:1] == ids(early)
     assert set(shown(staff, "status=all")) == set(ids(early, late, pending))
     assert shown(staff, "status=pending") == ids(pending)
+
+
+def test_what_is_paid_while_the_list_is_read_stands_where_it_belongs(staff):
+    debit, card = factories.order(), factories.paid_order()
+    debit.mark_processing(payment_intent_id="pi_debit", email="ada@example.com", source=Source.WEBHOOK)
+    paid_meanwhile = []
+
+    def pay_after_the_first(execute, statement, *rest):
+        answer = execute(statement, *rest)
+        if not paid_meanwhile and "LIMIT 51" in statement:
+            paid_meanwhile.append(
+                debit.mark_paid(payment_intent_id="pi_debit", email="ada@example.com", source=Source.WEBHOOK)
+            )
+        return answer
+
+    with connection.execute_wrapper(pay_after_the_first):
+        assert shown(staff) == ids(debit, card)
+    assert paid_meanwhile == [True]
 
 
 def test_a_row_tells_when_how_much_what_who_how_it_stands_and_who_told(staff):

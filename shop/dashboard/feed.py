@@ -151,8 +151,10 @@ def rows(wanted: PaymentFilter, after: Cursor | None) -> tuple[list[Order], Curs
     if after:
         some = some.filter(after.condition)
     pks = list(some.values_list("pk", flat=True)[: PER_PAGE + 1])
-    found = {order.pk: order for order in Order.objects.in_full(pks[:PER_PAGE])}
-    orders = [found[pk] for pk in pks[:PER_PAGE] if pk in found]
+    # As they are now: one may have been paid since it was chosen, and what says so stands in its new place.
+    # No push moves it any more, because the page shows this version already.
+    orders = Order.objects.in_full(pks[:PER_PAGE])
+    orders.sort(key=lambda order: (order.came_in_at, order.pk), reverse=True)
     return orders, Cursor.after(orders[-1]) if len(pks) > PER_PAGE and orders else None
 
 
