@@ -52,8 +52,9 @@ class Crowd:
     async def open(self, dashboards: int) -> None:
         """Staff open their pages, and everybody begins."""
         for number in range(dashboards):
-            if number % 8 == 0:  # an account has ten sockets, and may look into an order
-                await self._hire(f"staff-{number // 8}")
+            # An account has ten sockets, may look into an order, and those of a dead line count for a while.
+            if number % 4 == 0:
+                await self._hire(f"staff-{number // 4}")
             self.watch.keep(await self.staff[-1].open(DASHBOARDS[number % len(DASHBOARDS)], self.watch.look))
         self._tasks = [asyncio.create_task(self._shop_on()) for _ in range(self._at_once)]
         self._tasks += [asyncio.create_task(self._act_on(Random(f"{self._seed} staff")))]  # noqa: S311
