@@ -60,7 +60,7 @@ def test_it_shows_payments_and_no_checkouts_the_newest_payment_first(staff):
 def test_what_is_paid_while_the_list_is_read_stands_where_it_belongs(staff):
     debit, card = factories.order(), factories.paid_order()
     debit.mark_processing(payment_intent_id="pi_debit", email="ada@example.com", source=Source.WEBHOOK)
-    paid_meanwhile = []
+    paid_meanwhile: list[bool] = []
 
     def pay_after_the_first(execute, statement, *rest):
         answer = execute(statement, *rest)
