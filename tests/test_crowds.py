@@ -9,7 +9,7 @@ from sandbox import parts
 from sandbox.ports import free_port
 from tests.raw import Line
 
-MANY = 500
+MANY = 200
 
 
 @pytest.fixture
