@@ -25,6 +25,8 @@ class Web:
 
     def __init__(self) -> None:
         self.port = free_port()
+        self.hangs_up = False
+        """Before it has answered, like one that is killed."""
         self._lines = set[socket.socket]()
         self._awake = threading.Event()
         self._awake.set()
@@ -74,6 +76,8 @@ class Web:
         try:
             asked = line.recv(65536)
             self._awake.wait()
+            if self.hangs_up:
+                return
             line.sendall(SWITCHED if b" /ws/" in asked else ANSWERED)
             while b" /ws/" in asked and line.recv(100):
                 pass
@@ -214,3 +218,11 @@ def test_a_process_that_hangs_does_not_keep_everybody(webs, pages, get):
             over.set()
             webs[0].thaw()
     assert set(answers) == {200}
+
+
+def test_a_webhook_is_given_to_another_process_and_what_shoppers_send_is_not_sent_twice(webs, nginx):
+    """Events count once, whoever is told."""
+    webs[0].hangs_up = True
+    with httpx.Client(base_url=f"http://127.0.0.1:{nginx.port}", trust_env=False) as client:
+        assert {client.post("/stripe-webhook/", content=b"{}").status_code for _ in range(10)} == {200}
+        assert {client.post("/checkout/", data={"a": "1"}).status_code for _ in range(10)} == {200, 503}
