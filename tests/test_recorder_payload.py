@@ -13,14 +13,14 @@ from tests.stripe_events import completed, event
 NOTES = {"note": "leave at the door", "who": "write to ada@example.com please", "for": "Uncle Bo"}
 PEOPLE = {
     "customer_details": {
-        "address": {"city": "Zürich", "line1": "Bahnhofstrasse 1", "postal_code": "8001"},
+        "address": {"city": "Zürich", "line1": "Bahnhofstrasse 1", "postal_code": "CH-8001"},
         "email": "grace@example.com",
         "name": "Grace Hopper",
         "phone": "+41790000000",
         "tax_ids": [{"type": "ch_vat", "value": "CHE-1"}],
     },
     "customer_email": "grace2@example.com",
-    "shipping_details": {"carrier": "Pigeon", "tracking_number": "T1"},
+    "shipping_details": {"carrier": "Pigeon", "tracking_number": "PIGEON-1"},
     "payment_method_details": {
         "card": {
             "brand": "visa",
@@ -37,19 +37,31 @@ PEOPLE = {
         "object": "card",
         "address_line1": "Zeil 7",
         "address_city": "Frankfurt",
-        "address_zip": "60313",
+        "address_zip": "D-60313",
         "address_country": "Germany",
     },
-    "person": {"line1": "Rue 3", "line2": "Floor 9", "city": "Lyon", "zip": "69001"},
+    "person": {"line1": "Rue 3", "line2": "Floor 9", "city": "Lyon", "zip": "F-69001"},
     "payment_method_options": {"cashapp": {"cashtag": "$bo"}, "card": {"cardholder": "ich_1"}},
     "url": "https://checkout.stripe.com/c/pay/secret",
     "client_secret": "pi_secret",
 }
+# None can stand in a random token or identifier by chance: each has a sign that those never have.
 SECRETS = (
-    *("Zürich", "Bahnhofstrasse", "8001", "grace@", "Grace Hopper", "+4179", "CHE-1", "grace2@", "Pigeon"),
-    *("2031", "Xt5EWLLDS7FJjR1c", "4242", "7777", "For Ada", "leave at", "ada@example.com", "c/pay"),
-    *("T1", "pi_secret", "Uncle Bo", "Zeil", "Frankfurt", "60313", "Germany", "Rue 3", "Floor 9", "Lyon"),
-    *("69001", "$bo", "ich_1"),
+    *("Zürich", "Bahnhofstrasse", "CH-8001", "grace@", "Grace Hopper", "+4179", "CHE-1", "grace2@", "Pigeon"),
+    *(": 2031", "Xt5EWLLDS7FJjR1c", '"4242"', '"7777"', "For Ada", "leave at", "ada@example.com", "c/pay"),
+    *(
+        "PIGEON-1",
+        "pi_secret",
+        "Uncle Bo",
+        "Zeil",
+        "Frankfurt",
+        "D-60313",
+        "Germany",
+        "Rue 3",
+        "Floor 9",
+        "Lyon",
+    ),
+    *("F-69001", "$bo", "ich_1"),
 )
 
 
