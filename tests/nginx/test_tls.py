@@ -66,11 +66,12 @@ def test_the_site_as_it_is_delivered_is_sound(front, shop, certificate):
         r"/etc/letsencrypt/live/shop.example/privkey.pem": "key.pem",
         r"127.0.0.1:8001": f"127.0.0.1:{shop.port}",
         r"/var/lib/nginx/static": "static",
+        r"/var/www/html": "html",
         r"syslog:[^ ]*": "access.log",
     }.items():
         site, count = re.subn(there, here, site)
         assert count, there
-    front(processes=[], certificate=certificate[0], key=certificate[1], site=site, port=plain)
+    nginx = front(processes=[], certificate=certificate[0], key=certificate[1], site=site, port=plain)
 
     trusting = ssl.create_default_context(cafile=str(certificate[0]))
 
@@ -85,6 +86,13 @@ def test_the_site_as_it_is_delivered_is_sound(front, shop, certificate):
         "https://shop.example/orders/?page=2",
     )
     assert ask(f"http://127.0.0.1:{plain}/", "evil.example").status_code == 400
+    challenges = nginx.directory / "html" / ".well-known" / "acme-challenge"
+    challenges.mkdir(parents=True)
+    for folder in (challenges, *challenges.parents[:2]):
+        folder.chmod(0o755)
+    (challenges / "token").write_text("its answer")
+    challenge = ask(f"http://127.0.0.1:{plain}/.well-known/acme-challenge/token", "shop.example")
+    assert (challenge.status_code, challenge.text) == (200, "its answer")
     for _ in range(3):  # the second process is not there
         seen = {
             name.lower(): value for name, value in ask(f"https://127.0.0.1:{secure}/", "shop.example").json()
