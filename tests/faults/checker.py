@@ -18,9 +18,11 @@ SETTLED = ("applied", "ignored", "held")
 """Outcomes that explain an event."""
 GONE = ("pending", "requires_action", "succeeded")
 """Refunds in these states are missing from what the shop has."""
-IS_PAID = re.compile(r"Order (\S+) is paid")
+TOLD_ONCE = re.compile(r"Order (\S+) is (paid|on its way)")
 ENDS_WORKERS = ("worker killed", "PostgreSQL killed", "database connections terminated", "disk full")
 """Troubles in which one may die over an e-mail."""
+BROKEN_OFF = (1011, 4401, 4403)
+"""Close codes that say that the server has failed, or that a page is not hers."""
 END_OF_MAIL = b"\n" + b"-" * 79 + b"\n"
 
 
@@ -49,6 +51,7 @@ def in_the_end(
     yield from _every_payment_has_its_event(database)
     yield from _every_order_follows_the_money(database, stripe)
     yield from _shoppers_were_sent_to_one_session(stripe, history)
+    yield from _nobody_has_two_orders(database)
     yield from _stock_is_accounted_for(database, stock)
     yield from _nothing_failed_without_a_reason(history)
 
@@ -66,6 +69,9 @@ def _every_event_is_explained(database: Database, stripe: Stripe, history: Histo
             yield "A", f"{event_id} ({kind}) was taken and is {inbox.get(event_id, 'not recorded')}"
     for event_id in stripe.events.keys() - inbox.keys():
         yield "A", f"{event_id} ({stripe.events[event_id]['type']}) never arrived"
+    refused = sum(one["status"] == 400 for one in history.of("delivery"))
+    if refused and not database.rows("SELECT 1 FROM shop_refuseddelivery WHERE reason ~ 'too old|future'"):
+        yield "A", f"{refused} genuine deliveries were refused by a wrong clock, and the shop does not say so"
     for event_id in inbox.keys() - stripe.events.keys():
         yield "A", f"{event_id} was recorded, and never sent"
 
@@ -139,6 +145,12 @@ def _shoppers_were_sent_to_one_session(stripe: Stripe, history: History) -> Iter
             yield "B", f"shoppers were sent to {len(theirs)} sessions of order {public_id}"
 
 
+def _nobody_has_two_orders(database: Database) -> Iterator[Fault]:
+    """Everybody comes for one cart, however often she presses."""
+    for row in database.rows(_TWO_ORDERS):
+        yield "B", f"a guest has {row['orders']} orders: {row['names']}"
+
+
 def _right_states(sessions: list[Json], stripe: Stripe) -> set[str]:
     if any(session["payment_status"] == "paid" for session in sessions):
         return {"paid"}
@@ -167,33 +179,50 @@ def _stock_is_accounted_for(database: Database, stock_then: dict[str, int | None
 
 def _nothing_failed_without_a_reason(history: History) -> Iterator[Fault]:
     for entry in history.of("delivery", "damaged delivery", "request"):
-        least = 300 if entry["what"] == "delivery" else 500
-        if not entry["excused"] and (entry["status"] == 0 or entry["status"] >= least):
+        if not entry["excused"] and _is_failure(entry):
             what = entry.get("type") or entry["of"]
-            during = f" during {entry['during']}" if entry["during"] else ""
-            yield "G", f"{what} was answered with {entry['status']} at {entry['t']} s{during}"
+            yield "G", f"{what} was answered with {entry['status']} at {entry['t']} s{_during(entry)}"
+    for entry in history.of("closed"):
+        if not entry["excused"] and entry["code"] in BROKEN_OFF:
+            yield "G", f"{entry['path']} was closed with {entry['code']} at {entry['t']} s{_during(entry)}"
+
+
+def _is_failure(asked: Json) -> bool:
+    """Whoever tells of an event is to be thanked, and a page that people were led to is there."""
+    status: int = asked["status"]
+    if asked["what"] == "delivery":
+        return status == 0 or status >= 300
+    if asked["of"] == "page":
+        return status == 0 or status >= 400
+    return status in (0, 429) or status >= 500
+
+
+def _during(entry: Json) -> str:
+    return f" during {entry['during']}" if entry["during"] else ""
 
 
 def mails_faults(mail: Path, database: Database, history: History) -> Iterator[Fault]:
-    """Each paid order has one confirmation. A worker that dies over an e-mail may have sent it: then there is
-    a copy with the same Message-ID, one to whoever gets them.
+    """Each paid order has one confirmation, and is on its way once. A worker that dies over an e-mail may
+    have sent it: then there is a copy with the same Message-ID, one to whoever gets them.
     """
-    confirmed: Counter[str] = Counter()
+    told: defaultdict[str, Counter[str]] = defaultdict(Counter)
     seen, copies = set(), 0
     for letter in _letters(mail):
         if letter["Message-ID"] in seen:
             copies += 1
-        elif found := IS_PAID.search(letter["Subject"] or ""):
-            confirmed[f"{found[1]} of {letter['To']}"] += 1
+        elif found := TOLD_ONCE.search(letter["Subject"] or ""):
+            told[found[2]][f"{found[1]} of {letter['To']}"] += 1
         seen.add(letter["Message-ID"])
     deaths = sum(entry["trouble"] in ENDS_WORKERS for entry in history.of("healed"))
+    deaths -= sum(entry["trouble"] in ENDS_WORKERS for entry in history.of("not possible here"))
     if copies > deaths:
         yield "B", f"{copies} e-mails were sent again, and workers ended {deaths} times"
     paid = {f"{row['name'][:8].upper()} of {row['email']}" for row in database.rows(_PAID)}
-    for order, times in confirmed.items():
-        if times > 1:
-            yield "B", f"order {order} was confirmed {times} times"
-    for order in paid ^ confirmed.keys():
+    for what, orders in told.items():
+        for order, times in orders.items():
+            if times > 1:
+                yield "B", f"of order {order} it was said {times} times that it is {what}"
+    for order in paid ^ told["paid"].keys():
         yield "B", f"order {order} was {'never confirmed' if order in paid else 'confirmed and is not paid'}"
 
 
@@ -211,6 +240,11 @@ def _by_order(rows: list[Json]) -> defaultdict[int, list[Json]]:
 
 
 _PAID = "SELECT public_id::text AS name, email FROM shop_order WHERE payment_status = 'paid'"
+
+_TWO_ORDERS = """
+SELECT count(*) AS orders, string_agg(public_id::text, ', ') AS names FROM shop_order
+WHERE payment_status NOT IN ('expired', 'cancelled') GROUP BY guest_id, user_id HAVING count(*) > 1
+"""
 
 _WITH_NOTHING_TO_COME = """
 SELECT public_id::text AS name, payment_status FROM shop_order WHERE NOT EXISTS (

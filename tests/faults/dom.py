@@ -83,6 +83,10 @@ class Document:
         return {key: version for key, version in found if version is not None}
 
     @property
+    def ids(self) -> Iterable[str]:
+        return self._elements.keys()
+
+    @property
     def doubled(self) -> list[str]:
         """Ids that are on the page more than once."""
         return [key for key, nodes in self._elements.items() if len(nodes) > 1]

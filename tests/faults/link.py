@@ -156,6 +156,8 @@ class Link:
         self.heard = 0.0
         """When by the loop's clock; 0 while nothing is waited for."""
         self.greeted = False
+        self.connections = 0
+        """How many were begun."""
         self._address = address
         self._who = who
         self._chance = chance
@@ -228,6 +230,8 @@ class Link:
 
     def _connect(self) -> None:
         self._let_go()
+        self.greeted = False
+        self.connections += 1
         self._dialling = self._loop.create_task(self._dial())
 
     async def _dial(self) -> None:

@@ -31,7 +31,8 @@ class Page:
     """`open`: every socket is, and the server has said as of when.
 
     `status` is of the last load, 0 while nobody answers; `stopped` why it is not live any more; `closed_with`
-    the last close code; `frames` all that came; `loads` how often the page was loaded.
+    the last close code, of which `on_closed` is told; `frames` all that came; `loads` how often the page was
+    loaded.
     """
 
     def __init__(self, browser: "Browser", path: str, on_swaps: OnSwaps | None = None) -> None:
@@ -43,7 +44,7 @@ class Page:
         self.frames = 0
         self.as_of = 0.0
         self.closed_with: int | None = None
-        self.closings = 0
+        self.on_closed: Callable[[Page, int], None] = _nobody_asks
         self.stopped = ""
         self._on_swaps = on_swaps
         self._loop = asyncio.get_running_loop()
@@ -61,6 +62,11 @@ class Page:
     @property
     def open(self) -> bool:
         return bool(self._links) and all(link.is_open and link.greeted for link in self._links)
+
+    @property
+    def connections(self) -> int:
+        """How many its sockets have begun since it was loaded."""
+        return sum(link.connections for link in self._links)
 
     def show(self, status: int, html: str) -> None:
         """What was loaded takes the place of what was shown."""
@@ -142,7 +148,7 @@ class Page:
 
     def _closed(self, link: Link, code: int) -> bool:
         self.closed_with = code
-        self.closings += 1
+        self.on_closed(self, code)
         if code in (SESSION_OVER, FORBIDDEN):
             self._reload_once()
             return False
@@ -258,3 +264,7 @@ class Page:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _nobody_asks(page: Page, code: int) -> None:
+    pass

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ GOOD, DECLINED = "4242 4242 4242 4242", "4000 0000 0000 0002"
 GOOD_IBAN, FAILING_IBAN = "AT611904300234573201", "AT861904300235473202"
 WALLETS = [[GOOD]] * 16 + [[DECLINED, GOOD]] + [[GOOD_IBAN]] * 2 + [[FAILING_IBAN]] + [[]]
 """What somebody pays with; nothing is for who changes her mind."""
+ALWAYS_THERE = "door-chime"
+"""What is made to order."""
 PATIENCE = 60
 """Tries of somebody who gets no answer, with half a second between."""
 ORDER = re.compile(r"/orders/([0-9a-f-]{36})/")
@@ -117,6 +119,16 @@ class Crowd:
             finally:
                 self._busy -= 1
 
+    async def buy_one_more(self) -> str:
+        """Somebody while nobody else does anything; empty if she could not."""
+        self._shoppers += 1
+        name = f"shopper-{self._shoppers}"
+        shopper = _Shopper(self, self.visitor(name), Random(f"{self._seed} {name}"))  # noqa: S311
+        try:
+            return await shopper.buy([GOOD], only=ALWAYS_THERE) or ""
+        except Left:
+            return ""
+
     def keep(self, page: Page) -> None:
         """It stays open until newer ones need the room."""
         self.watch.keep(page)
@@ -204,26 +216,33 @@ class _Shopper:
 
     async def come(self) -> None:
         """Choose, buy, pay, and leave the order's page open."""
+        paid_for = await self.buy(self._dice.choice(WALLETS))
+        if paid_for is not None:
+            await self._watch(paid_for)
+
+    async def buy(self, wallet: Sequence[str], *, only: str = "") -> str | None:
+        """The order's public id; empty if it came to no payment, None if it is sold out. Of `only` a product,
+        or of any."""
         shop = await self._crowd.ask(lambda: self._browser.get("/"), "page")
         slugs = re.findall(r'name="quantity-([\w-]+)"', shop.text)
         cart = {f"quantity-{slug}": "0" for slug in slugs}
-        for slug in self._dice.sample(slugs, k=self._dice.randint(1, 2)):
+        wanted = [only] if only else self._dice.sample(slugs, k=self._dice.randint(1, 2))
+        for slug in wanted:
             cart[f"quantity-{slug}"] = str(self._dice.randint(1, 3))
         # The same cart again is the same order: whoever gets no answer may press again.
         answer = await self._crowd.ask(lambda: self._browser.post("/checkout/", cart), "checkout")
         if answer.status == 422:
-            return  # sold out
+            return None
         assert answer.status == 303, f"Checkout was answered with {answer.status}"
         self._crowd.world.history.note("sent to pay", session=urlsplit(answer.location).path.split("/")[-1])
-        paid_for = await self._pay(answer.location)
+        paid_for = await self._pay(answer.location, wallet)
         if paid_for:
             self._crowd.orders.append(paid_for)
-        await self._watch(paid_for)
+        return paid_for
 
-    async def _pay(self, address: str) -> str:
-        """The order's public id; empty if it came to no payment."""
+    async def _pay(self, address: str, wallet: Sequence[str]) -> str:
         stripe = self._crowd.stripe()
-        for number in self._dice.choice(WALLETS):
+        for number in wallet:
             pay = partial(stripe.post, urlsplit(address).path, self._typed(number))
             answer = await self._crowd.ask(pay, "Stripe")
             if answer.status == 303 and (found := ORDER.search(answer.location)):
@@ -242,12 +261,18 @@ class _Shopper:
     async def _watch(self, paid_for: str) -> None:
         choices = ["/orders/", "/"] if not paid_for else [f"/orders/{paid_for}/"] * 8 + ["/orders/", "/"]
         path = self._dice.choice(choices)
+        history = self._crowd.world.history
         for _ in range(PATIENCE):
+            since, status = history.now(), 0
             try:
                 self._crowd.keep(await self._browser.open(path, self._crowd.watch.look))
                 return
-            except (Unreachable, NotOpened):
-                await asyncio.sleep(0.5)
+            except NotOpened as error:
+                status = error.answer.status
+            except Unreachable:
+                pass
+            history.note_asked("request", "page", since, status=status)
+            await asyncio.sleep(0.5)
         raise Left
 
 

@@ -1,7 +1,7 @@
 """The way of a webhook: from Stripe, through here, to the shop, each with what the shop answered.
 
 Stripe itself duplicates, reorders and damages what it sends (its chaos switch); here a few are held back for
-a month, and whole stretches get lost.
+a month, a few get lost for good, and whole stretches for a while.
 """
 
 import asyncio
@@ -36,7 +36,11 @@ class Post:
         self.is_off = False
         self.month_late = 0.0
         """Which part of the events is held back."""
+        self.lost_for_good = 0.0
+        """Which part is never delivered, however often Stripe tries."""
+        self.lost: set[str] = set()
         self._taken: list[bytes] = []
+        self._answered: set[str] = set()
         self._shop_port = shop_port
         self._secret = secret
         self._history = history
@@ -103,13 +107,22 @@ class Post:
             self._history.note("lost on the way", event=_event(body).get("id"))
             return 502
         event = _event(body) if self._is_genuine(body, signature) else {}
+        if event and not self._is_known(event):
+            self._decide_about(event, body)
         if event.get("id") in self._held:
             return 200
-        if event and not self._is_known(event) and self._dice.random() < self.month_late:
+        if event.get("id") in self.lost:
+            return 502
+        return await self._deliver(body, signature) or 502
+
+    def _decide_about(self, event: dict[str, Any], body: bytes) -> None:
+        luck = self._dice.random()
+        if luck < self.month_late:
             self._held[event["id"]] = body
             self._history.note("held back", event=event["id"], type=event["type"])
-            return 200
-        return await self._deliver(body, signature) or 502
+        elif luck < self.month_late + self.lost_for_good:
+            self.lost.add(event["id"])
+            self._history.note("lost for good", event=event["id"], type=event["type"])
 
     def _is_genuine(self, body: bytes, signature: bytes) -> bool:
         signed_at = signature.partition(b",")[0].removeprefix(b"t=")
@@ -134,6 +147,9 @@ class Post:
             self._history.violation("A", f"a damaged delivery was answered with {status}")
         self.deliveries += 1
         what = "delivery" if genuine else "damaged delivery"
+        if status == 200 and genuine:
+            self._history.counts["repeated delivery"] += event["id"] in self._answered
+            self._answered.add(event["id"])
         self._history.note_asked(
             what, "delivery", since, event=event.get("id"), type=event.get("type"), status=status
         )

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.promises import AT_MOST, LOG_IN, PROMISES
+from tests.faults.promises import AT_MOST, BROKEN_OFF, LOG_IN, PROMISES
 from tests.faults.result import Result
 
 INTRODUCTION = """# Faults: the long run
 
 `make faults` starts whole shops, one after the other: PostgreSQL, Valkey, the local Stripe, a worker, and
 two web processes behind nginx where that is installed. In each, people buy, pay, watch and refund, all by a
-seed; a quarter of the webhooks comes twice, some in another order, some damaged, some a month late. Then
+seed; a quarter of the webhooks comes twice, some in another order, some damaged, some a month late, and some
+never: the reconciler has to find those. Then
 one thing after the other is broken and mended, and after each it is measured how long it takes until every
 open page is true again. In the end the database, Stripe's own books, the e-mails and what the pages were
 sent are compared, by a checker that shares no code with the shop ([tests/faults/](../tests/faults/)). The
@@ -65,14 +66,16 @@ class Report:
     def _promises(self) -> str:
         broken = self._broken()
         rows = [f"| {letter} | {promise} | {broken[letter]} |" for letter, promise in PROMISES.items()]
+        if broken[BROKEN_OFF]:
+            rows.append(f"| | a world comes to its end | {broken[BROKEN_OFF]} |")
         return "\n".join(["| | promise | broken |", "|---|---|--:|", *rows])
 
     def _broken(self) -> Counter[str]:
         broken = Counter(violation[0] for result in self._results for violation in result.violations)
-        without = [p99(asked) for what, asked in self._asked().items() if _is_without_valkey(what)]
-        broken["H"] = sum(seconds > AT_MOST for seconds in without)
+        without = [most_of(asked, 0.99) for what, asked in self._asked().items() if _is_without_valkey(what)]
+        broken["H"] += sum(seconds > AT_MOST for seconds in without)
         logins = self._logins()
-        broken["H"] += bool(logins) and statistics.median(logins) > LOG_IN
+        broken["H"] += bool(logins) and most_of(logins, 0.9) > LOG_IN
         return broken
 
     def _logins(self) -> list[float]:
@@ -89,10 +92,11 @@ class Report:
         counts: Counter[str] = sum((result.counts for result in self._results), Counter())
         deliveries = counts["delivery"] + counts["damaged delivery"]
         lines = [
-            f"{deliveries:,} deliveries of webhooks, {counts['damaged delivery']:,} of them damaged,"
-            f" {counts['held back']:,} events a month late, {counts['lost on the way']:,} lost on the way and"
-            f" sent again; {counts['request']:,} requests of shoppers, staff and payers;"
-            f" {counts['killed']} processes killed.",
+            f"{deliveries:,} deliveries of webhooks, {counts['damaged delivery']:,} of them damaged and"
+            f" {counts['repeated delivery']:,} of what had been taken before; {counts['held back']:,} events"
+            f" a month late, {counts['lost on the way']:,} lost on the way and sent again,"
+            f" {counts['lost for good']:,} lost for good; {counts['request']:,} requests of shoppers, staff"
+            f" and payers; {counts['killed']} processes killed.",
         ]
         if counts["not possible here"]:
             lines.append(f"{counts['not possible here']} troubles were not possible on this machine.")
@@ -108,6 +112,10 @@ class Report:
         rows = [
             _row("that a page was stale after healing", converged),
             _row("a log-in while all pages come back at once", self._logins()),
+            _row(
+                "from a payment's commit to all dashboards, all being mended",
+                [seconds for result in self._results for seconds in result.pushed],
+            ),
             *(_row(what, asked[what]) for what in sorted(asked) if _is_told(what)),
         ]
         return "\n".join(["| seconds | times | p50 | p99 | most |", "|---|--:|--:|--:|--:|", *rows])
@@ -131,16 +139,17 @@ def _is_without_valkey(what: str) -> bool:
     return _is_told(what) and "Valkey" in what
 
 
-def p99(seconds: Sequence[float]) -> float:
+def most_of(seconds: Sequence[float], part: float) -> float:
+    """Within so many seconds that part of them was over."""
     ordered = sorted(seconds)
-    return ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
+    return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
 
 
 def _row(what: str, seconds: Sequence[float]) -> str:
     if not seconds:
         return f"| {what} | 0 | | | |"
     p50, most = statistics.median(seconds), max(seconds)
-    return f"| {what} | {len(seconds):,} | {p50:.3f} | {p99(seconds):.3f} | {most:.3f} |"
+    return f"| {what} | {len(seconds):,} | {p50:.3f} | {most_of(seconds, 0.99):.3f} | {most:.3f} |"
 
 
 def _processor() -> str:

@@ -34,6 +34,8 @@ class Result:
     counts: Counter[str] = field(default_factory=Counter)
     converged: list[float] = field(default_factory=list)
     """Seconds from healing until a page was true, of all pages after all troubles."""
+    pushed: list[float] = field(default_factory=list)
+    """Seconds from a payment's commit until all dashboards showed it, each time after all was mended."""
     asked: dict[str, list[float]] = field(default_factory=dict)
     """Seconds of each request, by what it was and what was going on."""
     levels: list[Level] = field(default_factory=list)

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.faults import checker, truth, waves
+from tests.faults.history import History
 from tests.faults.people import Crowd
+from tests.faults.probes import Probes
 from tests.faults.result import Result, Size
-from tests.faults.troubles import Trouble, make_webhooks_bad
+from tests.faults.troubles import Trouble
 from tests.faults.truth import Database, Stripe
 from tests.faults.waiting import until, when
 from tests.faults.watching import Watch
@@ -23,6 +26,8 @@ STUCK = 600.0
 """Seconds without the deliveries that the next trouble waits for: nobody comes any more."""
 LATE = 0.02
 """Which part of the events comes a month late."""
+LOST = 0.02
+"""Which part is not told at all, where the reconciler has the time to find it."""
 SHELVES: dict[str, int | None] = {"counter-bell": 40, "door-chime": None, "bicycle-bell": 100_000}
 
 
@@ -46,13 +51,14 @@ async def run(
         database = Database(world.postgres.url)
         for slug, stock in SHELVES.items():
             database.do("UPDATE shop_product SET stock = %s WHERE slug = %s", stock, slug)
-        await make_webhooks_bad(world, seed)
+        _blame_what_nobody_catches(world.history)
         world.post.month_late = LATE
+        world.post.lost_for_good = LOST if size.rescue else 0
         watch = Watch(world.history, world.pages)
         crowd = Crowd(world, seed, watch, at_once=size.at_once, most_pages=size.pages)
-        stage = _Stage(
-            world, crowd, watch, database, Waves(world, crowd, result, size.wave), size, result, say
-        )
+        waves_ = Waves(world, crowd, result, size.wave)
+        probes = Probes(world, crowd, watch, database, result)
+        stage = _Stage(world, crowd, watch, database, waves_, probes, size, result, say)
         await stage.waves.come_and_go()
         await crowd.open(size.dashboards)
         await stage.play(plan, Random(f"{seed} troubles"))  # noqa: S311
@@ -68,6 +74,7 @@ class _Stage:
     watch: Watch
     database: Database
     waves: Waves
+    probes: Probes
     size: Size
     result: Result
     say: Say
@@ -92,6 +99,7 @@ class _Stage:
     async def _endure(self, trouble: Trouble, dice: Random) -> None:
         history = self.world.history
         await when(lambda: history.is_quiet)
+        page = await self.probes.log_somebody_out()
         history.trouble_begins(trouble.name, trouble.may_fail_in(self.world))
         async with trouble.cause(self.world, dice):
             await asyncio.sleep(min(trouble.seconds, self.size.longest))
@@ -99,6 +107,9 @@ class _Stage:
         pausing = asyncio.create_task(self.crowd.pause())
         await self._heal(pausing.done)
         await pausing
+        await self.probes.must_be_over(page, trouble.name)
+        if not self.world.without_valkey:
+            await self.probes.pay()
         self.crowd.go_on()
 
     async def _heal(self, is_calm: Callable[[], bool] = lambda: True) -> None:
@@ -138,10 +149,11 @@ class _Stage:
         world.post.month_late = 0
         await until(self._nothing_is_on_its_way, 60)
         await world.post.deliver_what_is_late()
+        await self._until_the_worker_has(self._lost_events, "events got lost for good")
         books = Stripe.read(world.directory)
         self._blame(checker.before_it_comes_again(self.database, books, world.history))
         await world.post.deliver_again()
-        await self._until_the_worker_has_written()
+        await self._until_the_worker_has(self._unsent_emails, "e-mails are due")
         for _ in range(5):
             self.database.do("UPDATE shop_stripeevent SET retry_at = now() WHERE retry_at IS NOT NULL")
             self.database.do(_AN_HOUR_LATER)
@@ -153,16 +165,33 @@ class _Stage:
         await world.manage("shell", "--no-imports", "-c", "from shop import emails; emails.send_due()")
 
     def _nothing_is_on_its_way(self) -> bool:
-        return truth.undelivered(self.world.directory) == 0
+        return truth.undelivered(self.world.directory, but=self.world.post.lost) == 0
 
-    async def _until_the_worker_has_written(self) -> None:
-        """Nobody but the worker sends e-mails, and what one left that was killed is the next one's."""
+    def _lost_events(self) -> int:
+        inbox = {row["id"] for row in self.database.rows("SELECT id FROM shop_stripeevent")}
+        return len(self.world.post.lost - inbox)
+
+    def _unsent_emails(self) -> int:
+        return len(self.database.rows(_UNSENT))
+
+    async def _until_the_worker_has(self, left: Callable[[], int], otherwise: str) -> None:
+        """By itself, and what one left that was killed is the next one's."""
         if self.size.rescue:
             try:
-                await until(lambda: not self.database.rows(_UNSENT), self.size.rescue)
+                await until(lambda: not left(), self.size.rescue)
             except TimeoutError:
-                late = len(self.database.rows(_UNSENT))
-                self.world.history.violation("B", f"{late} e-mails were due, and no worker sent them")
+                self.world.history.violation("B", f"no worker has done its work: {left()} {otherwise}")
+
+
+def _blame_what_nobody_catches(history: History) -> None:
+    """As what a frame raises that a page cannot apply, in the middle of asyncio."""
+
+    def blame(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and not isinstance(error, OSError):
+            history.violation("D", f"{context['message']}: {error!r}")
+
+    asyncio.get_running_loop().set_exception_handler(blame)
 
 
 _AN_HOUR_LATER = "UPDATE shop_refund SET created_at = now() - interval '1 hour' WHERE status = 'requested'"

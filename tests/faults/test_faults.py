@@ -28,6 +28,8 @@ def test_nothing_is_lost_doubled_or_stale_whatever_breaks(seed, tmp_path):
         finally:
             shutil.copy(directory / "history.jsonl", tmp_path)
     assert not result.violations
-    assert result.counts["delivery"] >= 650
+    assert result.counts["delivery"] >= 600
+    assert result.counts["damaged delivery"] >= 14, "or Stripe has forgotten to send bad ones"
+    assert result.counts["repeated delivery"] >= 60
     assert result.converged
     assert result.asked.keys() >= {"checkout during nothing", "staff during nothing"}

@@ -35,11 +35,14 @@ class Watch:
         self.pages = pages
         self._history = history
         self._sent: dict[tuple[Page, str], tuple[int, int, int | None]] = {}
+        self._newest: dict[tuple[Page, str], tuple[int, int]] = {}
+        """The load in which a page was offered most of an element, and the version."""
         self._seen: defaultdict[str, set[str]] = defaultdict(set)
         self._lists_judged_at = 0.0
 
     def keep(self, page: Page) -> None:
         self.pages.append(page)
+        page.on_closed = self._is_closed
 
     def let_go(self, most: int) -> None:
         """Close the oldest of the shoppers' pages."""
@@ -50,6 +53,7 @@ class Watch:
     def close(self, page: Page) -> None:
         self.pages.remove(page)
         self._sent = {key: sent for key, sent in self._sent.items() if key[0] is not page}
+        self._newest = {key: newest for key, newest in self._newest.items() if key[0] is not page}
         page.close()
 
     # --- whatever a page shows, as it comes ---------------------------------------------------------
@@ -65,15 +69,29 @@ class Watch:
             self._is_hers(page, html)
 
     def _goes_forward(self, page: Page, swap: Swap) -> None:
-        if swap.before is not None and swap.after is not None and swap.after < swap.before:
-            self._history.violation("C", f"{page.path}: {swap.id} went from {swap.before} to {swap.after}")
+        """Also if it was taken away meanwhile."""
+        if swap.after is None or swap.shown_already or not swap.has_place:
+            return
+        load, newest = self._newest.get((page, swap.id), (0, 0))
+        before = max(swap.before or 0, newest if load == page.loads else 0)
+        if swap.after < before:
+            self._history.violation("C", f"{page.path}: {swap.id} went from {before} to {swap.after}")
+        self._newest[page, swap.id] = page.loads, max(before, swap.after)
 
     def _is_new(self, page: Page, swap: Swap) -> None:
         # By the same connection: one that is new is sent again what changed just before it.
-        sent = page.loads, page.closings, swap.after
+        sent = page.loads, page.connections, swap.after
         if self._sent.get((page, swap.id)) == sent:
             self._history.violation("C", f"{page.path}: {swap.id} was sent twice at {swap.after}")
         self._sent[page, swap.id] = sent
+
+    def _is_closed(self, page: Page, code: int) -> None:
+        self._history.note_asked("closed", "page", self._history.now(), code=code, path=page.path)
+
+    def all_list(self, public_id: str) -> bool:
+        """Whether all dashboards show this payment."""
+        lists = [page for page in self.pages if page.path in ("/dashboard/", "/dashboard/?status=paid")]
+        return all(f"row-{public_id}" in page.document.versions for page in lists)
 
     def _is_hers(self, page: Page, html: str) -> None:
         name = page.browser.name
@@ -128,9 +146,9 @@ class Watch:
             # Lists loaded anew cost the shop more than all of the rest.
             if wrong and time.monotonic() - self._lists_judged_at < LISTS_PACE:
                 return wrong, lists
-            rows = {path: await _rows(page) for path, page in {page.path: page for page in lists}.items()}
+            fresh = {path: await _loaded(page) for path, page in {page.path: page for page in lists}.items()}
             self._lists_judged_at = time.monotonic()
-            return wrong | self._judged(lambda page: _list_faults(page, rows)), set()
+            return wrong | self._judged(lambda page: _list_faults(page, fresh)), set()
         except (psycopg.Error, Unreachable) as error:
             return {page: f"{page.path}: nobody to ask ({error})" for page in self.pages}, set()
 
@@ -165,15 +183,21 @@ def _who(page: Page) -> str:
 
 
 def _is_list(page: Page) -> bool:
-    return page.path.partition("?")[0] == "/dashboard/"
+    return page.path.partition("?")[0] in ("/dashboard/", "/dashboard/webhooks/")
 
 
-async def _rows(page: Page) -> list[str]:
+async def _loaded(page: Page) -> Document:
     """What the list would show if it were loaded now."""
     answer = await page.browser.get(page.path)
     if answer.status != 200:
         raise Unreachable(f"{answer.status}")
-    return re.findall(r'<li id="(row-[0-9a-f-]{36})"', answer.text)
+    return Document(answer.text)
+
+
+def _listed(document: Document) -> list[str]:
+    """Payments in their order, deliveries, open checkouts, and the sums."""
+    others = [key for key in document.ids if key.startswith(("delivery-", "checkout-"))]
+    return [*document.rows("payments"), *sorted(others), document.text("numbers")]
 
 
 def _faults(page: Page, shown: Shown) -> Iterator[str]:
@@ -202,8 +226,10 @@ def _faults(page: Page, shown: Shown) -> Iterator[str]:
             yield f"lists {len(rows)} orders, and lacks some of its own"
 
 
-def _list_faults(page: Page, lists: dict[str, list[str]]) -> Iterator[str]:
-    wanted, rows = lists.get(page.path), page.document.rows("payments")
-    if wanted is not None and rows != wanted:
+def _list_faults(page: Page, fresh: dict[str, Document]) -> Iterator[str]:
+    if page.path not in fresh:
+        return
+    wanted, rows = _listed(fresh[page.path]), _listed(page.document)
+    if rows != wanted:
         lacks, surplus = sorted(set(wanted) - set(rows)), sorted(set(rows) - set(wanted))
         yield f"loaded anew it has {len(wanted)} rows: it lacks {lacks}, and has {surplus} beside them"

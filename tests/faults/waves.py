@@ -17,6 +17,8 @@ KEPT_BY_A_PAGE = 8_000
 """Bytes, a quarter of what an open one costs: what is kept of one that is gone shows above that."""
 NOISE = 4_000_000, 10
 """Bytes and descriptors by which the processes grow and shrink anyway."""
+GROWN = 100_000_000
+"""Bytes by which they may be larger than when they were new: what Python keeps of its busiest moment."""
 POOLED = 60
 """Connections that the processes keep when there was much to do: to PostgreSQL, Valkey and Stripe."""
 
@@ -33,7 +35,9 @@ class Waves:
     async def come_and_go(self) -> None:
         """A wave of pages, and what it left behind."""
         await self._wave()
-        self.result.levels.append(await self._level())
+        level = await self._level()
+        self.result.levels.append(level)
+        self.world.history.note("level", memory=level.memory, descriptors=level.descriptors)
 
     def nothing_is_kept(self) -> None:
         """What pages cost has to be given back when they are gone."""
@@ -42,6 +46,8 @@ class Waves:
         memory, descriptors = NOISE
         if last.descriptors > min(first.descriptors + POOLED, settled.descriptors + descriptors):
             self._blame(f"{[level.descriptors for level in levels]} descriptors")
+        if last.memory > first.memory + GROWN:
+            self._blame(f"{[level.memory for level in levels]} bytes, the first before anything happened,")
         if last.memory > settled.memory + (LAST - 2) * self.size * KEPT_BY_A_PAGE + memory:
             self._blame(f"{[level.memory for level in levels]} bytes")
 

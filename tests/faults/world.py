@@ -26,6 +26,8 @@ from tests.faults.page import Page
 from tests.faults.post import Post
 from tests.faults.waiting import until
 
+BAD_WEBHOOKS = "duplicate=25 reorder=10 reorder_seconds=1 corrupt=5"
+"""As they are all the time here: per cent of the deliveries."""
 STRIPE_RETRIES = "0.3 0.5 1 2"  # seconds between the deliveries of a webhook that found nobody
 WEBS = 2
 DISK = 1 << 30
@@ -57,6 +59,7 @@ class World:
         self.stripe_url = f"http://127.0.0.1:{self.stripe_port}"
         self.secret = new_secret("STRIPE_WEBHOOK_SECRET")
         self.staff_password = new_secret("STAFF_PASSWORD")
+        self._seed = seed
         self._mutant = mutant
         self._away: set[Process] = set()
         """Those that somebody has ended on purpose."""
@@ -229,6 +232,7 @@ class World:
             "STRIPE_WEBHOOK_SECRET": self.secret,
             "STRIPE_API_BASE": self.stripe_url,
             "SANDBOX_STRIPE_WEBHOOKS": f"http://127.0.0.1:{self.post_port}/|{self.secret}",
+            "SANDBOX_STRIPE_CHAOS": f"{BAD_WEBHOOKS} seed={self._seed}",
             "SANDBOX_STRIPE_RETRY_SECONDS": STRIPE_RETRIES,
             "SANDBOX_STRIPE_DEBIT_SECONDS": "1",
             "EMAIL_URL": mailbox_url(self.mail),

@@ -70,6 +70,33 @@ def no_ownership() -> None:
     Ticket.issue = issue_for_all  # type: ignore[assignment]
 
 
+def no_second_look() -> None:
+    """Who was let in stays in."""
+    from realtime import look
+
+    setattr(look, "ended", lambda visits: {})  # noqa: B010  it is only imported there
+
+
+def no_push() -> None:
+    """Nothing is hurried; the sweep brings it all."""
+    from realtime import receivers, stock
+
+    for module in (receivers, stock):
+        module.publish = lambda fragments: None  # type: ignore[attr-defined]
+
+
+def no_reconciler() -> None:
+    """Nobody asks Stripe by himself for what the webhooks did not bring."""
+    from shop import tasks
+    from shop.reconcile import Reconciler, Summary
+
+    class Idle(Reconciler):
+        async def run(self) -> Summary:
+            return self.summary
+
+    setattr(tasks, "Reconciler", Idle)  # noqa: B010  it is only imported there
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -79,5 +106,8 @@ MUTANTS: dict[str, Callable[[], None]] = {
         no_sweep,
         no_catch_up,
         no_ownership,
+        no_second_look,
+        no_push,
+        no_reconciler,
     )
 }

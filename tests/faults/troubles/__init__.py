@@ -2,7 +2,6 @@
 
 # The order is that of TROUBLES, of which a seed plays a part.
 from tests.faults.troubles import webs, valkey, database, stripe, clients, clocks, worker  # noqa: F401, I001
-from tests.faults.troubles.stripe import make_webhooks_bad
 from tests.faults.troubles.trouble import TROUBLES, Trouble
 
-__all__ = ["TROUBLES", "Trouble", "make_webhooks_bad"]
+__all__ = ["TROUBLES", "Trouble"]

@@ -38,12 +38,6 @@ async def stripe_killed(world: World, dice: Random) -> AsyncIterator[None]:
     await until(parts.is_healthy(world.stripe_port))
 
 
-async def make_webhooks_bad(world: World, seed: int) -> None:
-    """As they are all the time here: a quarter comes twice, some in another order, some damaged."""
-    rates = {"duplicate": 25, "reorder": 10, "reorder_seconds": 1, "corrupt": 5, "seed": seed}
-    await _control(world, "/control/chaos", rates)
-
-
 async def _control(world: World, path: str, fields: dict[str, Any]) -> None:
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
     async with httpx.AsyncClient(base_url=world.stripe_url, headers=headers, trust_env=False) as page:
