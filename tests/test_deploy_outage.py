@@ -1,5 +1,7 @@
 """deploy/nginx when the processes behind it are away, come back, or hang; servers stand in their place."""
 
+import inspect
+import re
 import socket
 import socketserver
 import threading
@@ -9,8 +11,10 @@ from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
+from daphne.server import Server
 
-from sandbox.nginx import Nginx
+from sandbox.environment import ROOT
+from sandbox.nginx import CONFIGURATION, Nginx
 from sandbox.ports import free_port
 from tests.deployed import want_nginx
 from tests.local_stripe import eventually
@@ -108,14 +112,32 @@ class Page:
     def _stay(self) -> None:
         while not self._over.is_set():
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)) as self._line:
-                host = f"Host: 127.0.0.1:{self.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                self._line.sendall(f"GET /ws/shop/ HTTP/1.1\r\n{host}\r\n".encode())
+                self._line.sendall(handshake(self.port))
                 self.is_live = self._line.recv(1000).startswith(b"HTTP/1.1 101")
                 while self.is_live and self._line.recv(100):
                     pass
             self.is_live = False
             self.refusals += 1
             self._over.wait(0.2)
+
+
+def handshake(port: int) -> bytes:
+    host = f"Host: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    return f"GET /ws/shop/ HTTP/1.1\r\n{host}\r\n".encode()
+
+
+def shake_hands(port: int) -> bytes:
+    """Once. The beginning of the answer, within 10 s."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(handshake(port))
+        return line.recv(1000)
+
+
+class Hasty(Nginx):
+    """Waits for a page's process for one second instead of thirty."""
+
+    def _write(self, name: str, text: str) -> None:
+        super()._write(name, text.replace("proxy_read_timeout 30s", "proxy_read_timeout 1s"))
 
 
 @pytest.fixture
@@ -218,6 +240,29 @@ def test_a_process_that_hangs_does_not_keep_everybody(webs, pages, get):
             over.set()
             webs[0].thaw()
     assert set(answers) == {200}
+
+
+def test_a_page_that_comes_to_a_process_that_hangs_is_given_to_another(webs, tmp_path):
+    want_nginx()
+    webs[0].freeze()
+    ports = [web.port for web in webs]
+    nginx = Hasty(tmp_path / "nginx", logs=tmp_path, port=free_port(), processes=ports)
+    nginx.start().wait_until_ready()
+    try:
+        with ThreadPoolExecutor(10) as threads:
+            answers = list(threads.map(shake_hands, [nginx.port] * 10))
+        assert {answer[:12] for answer in answers} == {b"HTTP/1.1 101"}
+    finally:
+        nginx.stop()
+
+
+def test_nginx_waits_for_a_ping_and_no_longer_than_a_page():
+    """Seconds, but for the page's."""
+    sockets = (CONFIGURATION / "shop.conf").read_text().partition("location /ws/")[2].partition("}")[0]
+    [patience] = re.findall(r"proxy_read_timeout (\d+)s;", sockets)
+    [silence] = re.findall(r"SILENCE = (\d+)_000;", (ROOT / "static" / "live.js").read_text())
+    ping = inspect.signature(Server.__init__).parameters["ping_interval"].default
+    assert ping + 5 < int(patience) < int(silence) - 5
 
 
 def test_a_webhook_is_given_to_another_process_and_what_shoppers_send_is_not_sent_twice(webs, nginx):
