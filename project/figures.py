@@ -94,7 +94,7 @@ def _alarm() -> Iterator[Metric]:
 def _webhooks_and_jobs() -> Iterator[Metric]:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS)
-        waiting, outcomes, refused, jobs, oldest = cursor.fetchone()
+        waiting, outcomes, refused, jobs, given_up, oldest = cursor.fetchone()
     yield GaugeMetricFamily(
         "shopbell_webhook_events_waiting",
         "Events that failed or found no order, to be tried again",
@@ -116,6 +116,7 @@ def _webhooks_and_jobs() -> Iterator[Metric]:
     for status in ("todo", "doing", "failed"):
         queue.add_metric([status], (jobs or {}).get(status, 0))
     yield queue
+    yield GaugeMetricFamily("shopbell_jobs_given_up", "Jobs that failed in the last hour", given_up)
     yield GaugeMetricFamily(
         "shopbell_jobs_oldest_seconds", "For how long the oldest job that is due has waited", oldest
     )
@@ -161,6 +162,9 @@ SELECT
         SELECT reason, sum(count) AS count FROM shop_refuseddelivery GROUP BY reason) AS refused),
     (SELECT json_object_agg(status, count) FROM (
         SELECT status, count(*) FROM procrastinate_jobs GROUP BY status) AS jobs),
+    (SELECT count(DISTINCT job.id)
+     FROM procrastinate_jobs job JOIN procrastinate_events event ON event.job_id = job.id
+     WHERE status = 'failed' AND event.type = 'failed' AND at > statement_timestamp() - interval '1 hour'),
     (SELECT coalesce(extract(epoch FROM statement_timestamp() - min(coalesce(scheduled_at, deferred.at))), 0)
      FROM procrastinate_jobs job
      LEFT JOIN procrastinate_events deferred ON deferred.job_id = job.id AND deferred.type = 'deferred'

@@ -6,11 +6,14 @@ from io import StringIO
 from ipaddress import ip_network
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import call_command
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.jobs import Status
 from prometheus_client.parser import text_string_to_metric_families
 
 from project.settings import BASE_DIR
@@ -21,6 +24,8 @@ from tests import factories
 from tests.local_stripe import eventually
 from tests.stripe_events import completed, event, refund
 from tests.test_alarm import found_by, pass_time
+from tests.test_worker import begun_by_a_worker
+from tests.worker import work
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +104,29 @@ def test_it_says_how_long_the_workers_queue_is():
     before = values()["shopbell_jobs", "todo"]
     tasks.look_up_refunds.configure().defer(order_id=1)
     assert values()["shopbell_jobs", "todo"] == before + 1
+
+
+def give_up_a_job():
+    job = begun_by_a_worker(tasks.look_up_refunds.configure().defer(order_id=1))
+    async_to_sync(app.job_manager.finish_job_by_id_async)(job.id, Status.FAILED, delete_job=False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_counts_jobs_that_were_given_up_in_the_last_hour_though_older_ones_are_deleted_meanwhile():
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+        assert values()["shopbell_jobs_given_up",] == 0
+        give_up_a_job()
+        assert values()["shopbell_jobs_given_up",] == 1
+        cursor.execute("UPDATE procrastinate_events SET at = at - interval '31 days'")
+    assert values()["shopbell_jobs_given_up",] == 0
+
+    give_up_a_job()
+    tasks.forget_what_is_over.configure().defer(timestamp=0)
+    work()
+    read = values()
+    assert read["shopbell_jobs", "failed"] == 1, "the older one is gone"
+    assert read["shopbell_jobs_given_up",] == 1
 
 
 @pytest.mark.django_db(transaction=True)
