@@ -1,6 +1,6 @@
 """Chromium as tests start it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -34,3 +34,13 @@ def running_browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=executable, args=OPTIONS)
         yield running
         running.close()
+
+
+@contextmanager
+def beside(browser: Browser, *, without: Sequence[str]) -> Iterator[Browser]:
+    """A second one, without these options of Playwright's own; `browser` is one of the above."""
+    running = browser.browser_type.launch(
+        executable_path=chromium.find(), args=OPTIONS, ignore_default_args=list(without)
+    )
+    yield running
+    running.close()
