@@ -45,7 +45,7 @@ def test_an_account_without_the_right_sees_nothing_not_even_whether_there_is_suc
     for user in (factories.user(), factories.staff(REFUND_ORDER, FULFIL_ORDER)):
         client = factories.browser_of(user)
         assert client.get(page(order)).status_code == 403
-        assert client.get(page(factories.order()).replace("-", "-")).status_code == 403
+        assert client.get(page(factories.order())).status_code == 403
         assert client.get("/dashboard/orders/00000000-0000-4000-8000-000000000000/").status_code == 403
 
 
