@@ -18,7 +18,7 @@ def requested(order, amount):
     return Refund.objects.request(order, amount, reason="", note="", who_id=None)
 
 
-def a_minute_ago():
+def two_minutes_ago():
     Refund.objects.update(created_at=F("created_at") - timedelta(minutes=2))
 
 
@@ -40,7 +40,7 @@ def test_a_refund_that_never_reached_stripe_is_made(stripe, paid):
     run()
     assert refunds_at(stripe, paid) == [], "whoever asked for it may still be asking"
 
-    a_minute_ago()
+    two_minutes_ago()
     assert run().refunds_asked == 1
     refund.refresh_from_db()
     assert (refund.status, refund.amount) == (RefundStatus.SUCCEEDED, 500)
@@ -56,7 +56,7 @@ def test_a_refund_that_stripe_made_unheard_and_has_forgotten_the_key_of_is_not_m
             "metadata": {"refund": str(refund.public_id)},
         }
     )
-    a_minute_ago()
+    two_minutes_ago()
 
     run()
     refund.refresh_from_db()
