@@ -20,7 +20,7 @@ PEOPLE = {
         "tax_ids": [{"type": "ch_vat", "value": "CHE-1"}],
     },
     "customer_email": "grace2@example.com",
-    "shipping_details": {"carrier": "Pigeon", "tracking_number": "PIGEON-1"},
+    "shipping_details": {"carrier": "Pigeon Post", "tracking_number": "PIGEON-1"},
     "payment_method_details": {
         "card": {
             "brand": "visa",
@@ -38,28 +38,29 @@ PEOPLE = {
         "address_line1": "Zeil 7",
         "address_city": "Frankfurt",
         "address_zip": "D-60313",
-        "address_country": "Germany",
+        "address_country": "West Germany",
     },
-    "person": {"line1": "Rue 3", "line2": "Floor 9", "city": "Lyon", "zip": "F-69001"},
+    "person": {"line1": "Rue 3", "line2": "Floor 9", "city": "Lyon-2", "zip": "F-69001"},
     "payment_method_options": {"cashapp": {"cashtag": "$bo"}, "card": {"cardholder": "ich_1"}},
     "url": "https://checkout.stripe.com/c/pay/secret",
     "client_secret": "pi_secret",
 }
 # None can stand in a random token or identifier by chance: each has a sign that those never have.
 SECRETS = (
-    *("Zürich", "Bahnhofstrasse", "CH-8001", "grace@", "Grace Hopper", "+4179", "CHE-1", "grace2@", "Pigeon"),
+    *("Zürich", "Bahnhofstrasse", "CH-8001", "grace@", "Grace Hopper", "+4179", "CHE-1", "grace2@"),
     *(": 2031", "Xt5EWLLDS7FJjR1c", '"4242"', '"7777"', "For Ada", "leave at", "ada@example.com", "c/pay"),
     *(
+        "Pigeon Post",
         "PIGEON-1",
         "pi_secret",
         "Uncle Bo",
-        "Zeil",
+        "Zeil 7",
         "Frankfurt",
         "D-60313",
-        "Germany",
+        "West Germany",
         "Rue 3",
         "Floor 9",
-        "Lyon",
+        "Lyon-2",
     ),
     *("F-69001", "$bo", "ich_1"),
 )
