@@ -84,13 +84,25 @@ def test_an_undelivered_event_that_finds_no_order_waits_for_its_next_try_like_an
     assert (stored.outcome, stored.tries) == (Outcome.UNMATCHED, 1)
 
 
+class Clock(Patience):
+    """One that a test sets."""
+
+    moment = 1000.0
+
+    def now(self):
+        return self.moment
+
+
 def test_events_without_end_leave_half_of_the_time_to_what_comes_after(unheard, shopper, bell, monkeypatch):
     orders = [paid_at_stripe(unheard, bought(shopper, factories.product())) for _ in range(3)]
     monkeypatch.setattr(reconcile, "PER_PAGE", 1)
-    monkeypatch.setattr(Patience, "halfway", lambda patience: 0.0)
+    patience = Clock(until=1100)
 
-    assert run().events_fetched == 1
-    assert sum(state(order)[0] == PaymentStatus.PAID for order in orders) == 1
+    def forty_seconds_a_page(summary):
+        patience.moment = 1000 + 40 * summary.events_fetched
+
+    assert run(patience=patience, progress=forty_seconds_a_page).events_fetched == 2
+    assert sum(state(order)[0] == PaymentStatus.PAID for order in orders) == 2
 
 
 # --- that are in the inbox -----------------------------------------------------------------------------
