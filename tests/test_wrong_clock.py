@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
@@ -35,11 +36,24 @@ def host_is(monkeypatch):
 @pytest.mark.skipif(
     not LIBFAKETIME, reason="The clock of a program is set by libfaketime, package `faketime`."
 )
-def test_a_web_process_with_a_slow_clock_sells(stack):
-    lie = {"LD_PRELOAD": LIBFAKETIME, "FAKETIME": "-600s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+@pytest.mark.parametrize("ahead", ["-600s", "+600s"], ids=["slow", "fast"])
+def test_a_web_process_with_a_wrong_clock_sells_and_holds_for_as_long_as_ever(stack, ahead):
+    lie = {"LD_PRELOAD": LIBFAKETIME, "FAKETIME": ahead, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     with stack.another_web(**lie) as web, Browser(web) as browser:
         answer = browser.check_out()
         assert (answer.status_code, urlsplit(answer.headers["Location"]).port) == (303, stack.stripe_port)
+
+    session = session_at(stack, answer.headers["Location"])
+    lasts = timedelta(seconds=session["expires_at"] - session["created"])
+    assert abs(lasts - CHECKOUT_LASTS) < FAST / 2
+
+
+def session_at(stack, payment_page):
+    """What the local Stripe has of it, by its own clock, which is right."""
+    session_id = urlsplit(payment_page).path.rpartition("/")[2]
+    address = f"http://127.0.0.1:{stack.stripe_port}/v1/checkout/sessions/{session_id}"
+    with httpx.Client(trust_env=False, auth=(stack.env["STRIPE_SECRET_KEY"], "")) as client:
+        return client.get(address).raise_for_status().json()
 
 
 @pytest.mark.django_db
