@@ -61,9 +61,6 @@ def main() -> int:
     if options.short:
         size = SHORT
     kills = options.kills // options.worlds
-    # First: what a checker says that sees nothing is worth nothing.
-    for mutant in () if options.no_mutants else MUTANTS:
-        report.add_mutant(mutant, _noticed(mutant, options.seed))
     for number in range(options.worlds):
         seed = options.seed + number
         without_valkey = options.without_valkey or (options.worlds > 1 and number == options.worlds - 1)
@@ -73,6 +70,9 @@ def main() -> int:
         say(f"World {number + 1} of {options.worlds}: {again}")
         report.add(_play(seed, troubles, size, without_valkey=without_valkey), without_valkey=without_valkey)
         report.write()  # whoever stops it later has so much
+    # What a checker says that sees nothing is worth nothing.
+    for mutant in () if options.no_mutants else MUTANTS:
+        report.add_mutant(mutant, _noticed(mutant, options.seed))
     say(report.text())
     report.write()
     return 0 if report.good else 1
