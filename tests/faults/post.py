@@ -37,7 +37,7 @@ class Post:
         self.month_late = 0.0
         """Which part of the events is held back."""
         self.lost_for_good = 0.0
-        """Which part is never delivered, however often Stripe tries."""
+        """Which part of those that change something is never delivered, however often Stripe tries."""
         self.lost: set[str] = set()
         self._taken: list[bytes] = []
         self._answered: set[str] = set()
@@ -120,7 +120,8 @@ class Post:
         if luck < self.month_late:
             self._held[event["id"]] = body
             self._history.note("held back", event=event["id"], type=event["type"])
-        elif luck < self.month_late + self.lost_for_good:
+        # Nobody asks Stripe for events of other types, and nobody needs them.
+        elif luck < self.month_late + self.lost_for_good and event["type"].startswith(CHANGING):
             self.lost.add(event["id"])
             self._history.note("lost for good", event=event["id"], type=event["type"])
 

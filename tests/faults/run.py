@@ -26,7 +26,7 @@ STUCK = 600.0
 """Seconds without the deliveries that the next trouble waits for: nobody comes any more."""
 LATE = 0.02
 """Which part of the events comes a month late."""
-LOST = 0.02
+LOST = 0.04
 """Which part is not told at all, where the reconciler has the time to find it."""
 SHELVES: dict[str, int | None] = {"counter-bell": 40, "door-chime": None, "bicycle-bell": 100_000}
 

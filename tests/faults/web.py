@@ -25,7 +25,7 @@ class Answer:
 
 def network() -> httpx.AsyncHTTPTransport:
     """What browsers share: connections that are kept open. It keeps no cookies and follows no redirects."""
-    # Browsers ask again if a connection was closed in the moment in which they used it; the local Stripe closes
-    # one after 5 s of silence.
+    # Browsers ask again if a connection was closed in the moment in which they used it, and the local Stripe
+    # closes one after 5 s of silence.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=3)
     return httpx.AsyncHTTPTransport(limits=limits)
