@@ -60,6 +60,15 @@ async def test_a_page_that_left_makes_room_for_another(shopper):
     assert await (await page.connect()).closes() == 4429
 
 
+async def test_a_page_waits_a_moment_for_another_to_leave(shopper):
+    page = await Page.load(shopper)
+    ten = [await page.connect() for _ in range(10)]
+    eleventh = await page.connect()
+    await ten[3].goes()
+
+    await eleventh.word()
+
+
 async def test_a_page_that_does_not_read_delays_no_other_and_is_kept_one_fragment_of_each_thing(shopper):
     bells = [await in_thread(factories.product)() for _ in range(2)]
     await in_thread(factories.long_ago)()
