@@ -140,7 +140,7 @@ def _options() -> argparse.Namespace:
     option(
         "--seed", type=int, default=secrets.randbelow(10**6), help="of the first world; the next ones follow"
     )
-    option("--worlds", type=int, default=5, help="how many")
+    option("--worlds", type=int, default=4, help="how many")
     option("--deliveries", type=int, default=100_000, help="of webhooks, in all of them")
     option("--kills", type=int, default=200, help="of processes, in all of them")
     option("--sockets", type=int, default=500, help="open at a time")
