@@ -1,6 +1,5 @@
 """One open page's socket: admit, join, and let the hub do the rest. Nothing that a client says is heard."""
 
-import asyncio
 import logging
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,9 +15,6 @@ from realtime.tickets import NotAdmitted, Ticket
 from shop import security, tracing
 
 access = logging.getLogger("access")
-
-ROOM_LOOKS, ROOM_GAP = 50, 0.1
-"""How often a page looks whether another one of its shopper has left, and the seconds between two looks."""
 
 
 class _Consumer(AsyncWebsocketConsumer):
@@ -52,7 +48,7 @@ class PageConsumer(_Consumer):
             await self.close(SESSION_OVER)
             return
         page = Page(self.base_send, self.leave, ticket.visit, ticket.topics, ticket.rendered_at)
-        if not await _joined(page):
+        if not await hub().admit(page):
             await self.close(TOO_MANY)
             return
         self.page = page
@@ -98,17 +94,6 @@ class Nobody(_Consumer):
 
     async def connect(self) -> None:
         await self.close(NOT_FOUND)
-
-
-async def _joined(page: Page) -> bool:
-    """Whether there was room for it. Windows that have closed count until their process hears of it, and one
-    that was busy or stopped for a while may hear of new ones first.
-    """
-    for _ in range(ROOM_LOOKS):
-        if hub().join(page):
-            return True
-        await asyncio.sleep(ROOM_GAP)
-    return hub().join(page)
 
 
 def _ticket_in(scope: dict[str, Any]) -> str:

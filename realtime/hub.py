@@ -22,6 +22,8 @@ PATIENCE = 0.5
 """Seconds that Redis may take for one call; a frozen server would queue them up behind a lock."""
 MOST_PAGES = 10
 """Open pages of one shopper."""
+ROOM_LOOKS, ROOM_GAP = 50, 0.1
+"""How often a page looks whether another one of its shopper has left, and the seconds between two looks."""
 RETRY = 1.0
 """Seconds until the next try after Redis failed."""
 
@@ -54,6 +56,7 @@ class Hub:
         """Of news for pages of ours, by topic and key."""
         self.hinted = asyncio.Event()
         self._open: Counter[Shopper] = Counter()
+        self._at_the_door: Counter[Shopper] = Counter()
         self._by_topic: defaultdict[str, set[Page]] = defaultdict(set)
         self._subscribed: set[str] = set()
         self._topics_moved = asyncio.Event()
@@ -64,6 +67,29 @@ class Hub:
         # Not in the context of the page that happened to be the first.
         jobs = [self._listen, self._follow_topics, keeper.greet, keeper.inform, keeper.patrol]
         self._tasks = [asyncio.create_task(_forever(job), context=Context()) for job in jobs]
+
+    async def admit(self, page: Page) -> bool:
+        """Join, if need be within 5 s: windows that have closed count until this process hears of it, and if it
+        was busy or stopped for a while, it may hear of new ones first.
+
+        False if there is no room then, or if as many wait for it already as could be open.
+        """
+        shopper = page.visit.shopper
+        if self.join(page):
+            return True
+        if self._at_the_door[shopper] >= MOST_PAGES:
+            return False
+        self._at_the_door[shopper] += 1
+        try:
+            for _ in range(ROOM_LOOKS):
+                await asyncio.sleep(ROOM_GAP)
+                if self.join(page):
+                    return True
+            return False
+        finally:
+            self._at_the_door[shopper] -= 1
+            if not self._at_the_door[shopper]:
+                del self._at_the_door[shopper]
 
     def join(self, page: Page) -> bool:
         """Show the page its topics from now on; it waits for its first sweep, some 50 ms away.

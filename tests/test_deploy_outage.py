@@ -134,10 +134,10 @@ def shake_hands(port: int) -> bytes:
 
 
 class Hasty(Nginx):
-    """Waits for a page's process for one second instead of thirty."""
+    """Waits for a page's process for three seconds instead of thirty."""
 
     def _write(self, name: str, text: str) -> None:
-        super()._write(name, text.replace("proxy_read_timeout 30s", "proxy_read_timeout 1s"))
+        super()._write(name, text.replace("proxy_read_timeout 30s", "proxy_read_timeout 3s"))
 
 
 @pytest.fixture

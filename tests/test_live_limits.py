@@ -69,6 +69,15 @@ async def test_a_page_waits_a_moment_for_another_to_leave(shopper):
     await eleventh.word()
 
 
+async def test_no_more_pages_wait_than_could_be_open(shopper):
+    page = await Page.load(shopper)
+    _ = [await page.connect() for _ in range(10)]
+    waiting = [await page.connect() for _ in range(10)]
+
+    assert await (await page.connect()).closes() == 4429
+    assert all(socket.silent for socket in waiting)
+
+
 async def test_a_page_that_does_not_read_delays_no_other_and_is_kept_one_fragment_of_each_thing(shopper):
     bells = [await in_thread(factories.product)() for _ in range(2)]
     await in_thread(factories.long_ago)()
