@@ -69,8 +69,8 @@ class Hub:
         self._tasks = [asyncio.create_task(_forever(job), context=Context()) for job in jobs]
 
     async def admit(self, page: Page) -> bool:
-        """Join, if need be within 5 s: windows that have closed count until this process hears of it, and if it
-        was busy or stopped for a while, it may hear of new ones first.
+        """Join, if need be within 5 s: windows that have closed count until this process hears of it, and one
+        that was stopped for a while may hear of new ones first.
 
         False if there is no room then, or if as many wait for it already as could be open.
         """
