@@ -14,7 +14,7 @@ help:
 	@echo 'make test          every test; ARGS="-k webhook" for some'
 	@echo 'make check         ruff, mypy, import-linter and Django checks, then every test'
 	@echo 'make lint          the same without the tests'
-	@echo 'make faults        an hour and a quarter of kills, cuts and wrong clocks, and a report; ARGS="--short --worlds 1 --seed 7 --no-mutants" for a minute of it'
+	@echo 'make faults        an hour and more of kills, cuts and wrong clocks, and a report; ARGS="--short --worlds 1 --seed 7 --no-mutants" for a minute of it'
 	@echo 'make bench         how fast it is, side by side with others'
 	@echo 'make shoppers      people who buy at the shop that make run runs; ARGS="--per-minute 60" for more'
 	@echo 'make demo          the same gently, so that the dashboard is alive'
